@@ -44,14 +44,27 @@ struct Queue {
     visible: u64,
     in_flight: u64,
     delayed: u64,
-    oldest_age_secs: Option<u64>,
+    #[serde(flatten)]
+    oldest: Oldest,
 }
 
 #[derive(Debug, Serialize)]
 struct DeadLetters {
     visible: u64,
     in_flight: u64,
+    #[serde(flatten)]
+    oldest: Oldest,
+}
+
+/// The greatest age of the oldest message in the newest period of its metric, and that period; null where the queue is
+/// empty.
+#[derive(Debug, Serialize)]
+struct Oldest {
     oldest_age_secs: Option<u64>,
+    oldest_age_since: Option<DateTime<Utc>>,
+    oldest_age_until: Option<DateTime<Utc>>,
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -169,7 +182,7 @@ impl From<QueueSnapshot> for Queue {
             visible: snapshot.depth.visible,
             in_flight: snapshot.depth.in_flight,
             delayed: snapshot.depth.delayed,
-            oldest_age_secs: snapshot.oldest_age_secs,
+            oldest: Oldest::of(&snapshot),
         }
     }
 }
@@ -179,7 +192,7 @@ impl From<QueueSnapshot> for DeadLetters {
         Self {
             visible: snapshot.depth.visible,
             in_flight: snapshot.depth.in_flight,
-            oldest_age_secs: snapshot.oldest_age_secs,
+            oldest: Oldest::of(&snapshot),
         }
     }
 }
@@ -204,6 +217,23 @@ impl From<ApiHealth> for Api {
     }
 }
 
+impl Oldest {
+    fn of(snapshot: &QueueSnapshot) -> Self {
+        let has_messages = snapshot.depth.total() > 0;
+        let age = snapshot.oldest.filter(|_| has_messages);
+        Self {
+            oldest_age_secs: age.map(|age| age.secs),
+            oldest_age_since: age.map(|age| age.since),
+            oldest_age_until: age.map(|age| age.until),
+            text: match age {
+                Some(age) => format!(", oldest {} UTC", age.in_words()),
+                None if has_messages => ", age unknown".to_owned(),
+                None => String::new(),
+            },
+        }
+    }
+}
+
 /// Milliseconds with one decimal.
 pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10_000.0).round() / 10.0
@@ -217,7 +247,7 @@ impl Status {
                 count(queue.visible),
                 count(queue.in_flight),
                 count(queue.delayed),
-                oldest(queue.oldest_age_secs)
+                queue.oldest.text
             )
         });
         let dead_letters = self.dead_letters.as_ref().map(|messages| {
@@ -225,7 +255,7 @@ impl Status {
                 "{} visible, {} in flight{}",
                 count(messages.visible),
                 count(messages.in_flight),
-                oldest(messages.oldest_age_secs)
+                messages.oldest.text
             )
         });
         let records = self
@@ -380,13 +410,6 @@ fn per_minute(rates: &IngestRates, now: DateTime<Utc>) -> String {
     text
 }
 
-fn oldest(age_secs: Option<u64>) -> String {
-    match age_secs {
-        Some(age_secs) => format!(", oldest {}", span_secs(age_secs)),
-        None => ", age unknown".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -414,6 +437,43 @@ mod tests {
         let window = "1,104 stored, 0 as duplicates, 0 for retry, in 3 min up to 11:06:40 UTC, 1 min 35 s ago";
         assert!(line.ends_with(window), "{line}");
         assert!(ingest_line(&rates(None), now).contains("rates unknown"));
+    }
+
+    #[test]
+    fn age_of_the_oldest_message_has_its_time_and_an_empty_queue_has_none() {
+        let until = DateTime::from_timestamp(1_795_000_020, 0).unwrap();
+        let age = pipeline::oldest_age::OldestAge {
+            secs: 71,
+            is_bound: true,
+            since: until - chrono::Duration::seconds(60),
+            until,
+        };
+        let queue = |visible, oldest| {
+            Queue::from(QueueSnapshot {
+                depth: pipeline::model::QueueDepth {
+                    visible,
+                    in_flight: 0,
+                    delayed: 0,
+                },
+                oldest,
+                settings: pipeline::model::QueueSettings {
+                    name: "events-queue".to_owned(),
+                    visibility_timeout_secs: 60,
+                    retention_secs: 345_600,
+                    max_receive_count: Some(3),
+                },
+            })
+        };
+        let known = queue(3, Some(age));
+        assert_eq!(known.oldest.text, ", oldest up to 1 min 11 s at 11:06 UTC");
+        let json = serde_json::to_value(&known).unwrap();
+        assert_eq!(json["oldest_age_secs"], 71);
+        assert_eq!(json["oldest_age_since"], "2026-11-18T11:06:00Z");
+        assert_eq!(json["oldest_age_until"], "2026-11-18T11:07:00Z");
+        assert_eq!(queue(3, None).oldest.text, ", age unknown");
+        let empty = queue(0, Some(age));
+        assert_eq!(empty.oldest.text, "");
+        assert_eq!(empty.oldest.oldest_age_secs, None);
     }
 
     #[test]

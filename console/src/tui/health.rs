@@ -11,6 +11,7 @@ use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
+use pipeline::oldest_age::OldestAge;
 use pipeline::rules;
 
 /// The one health of the header.
@@ -104,7 +105,7 @@ pub(crate) fn is_quiet(pipeline: &PipelineView) -> bool {
 pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
     let oldest = pipeline.source_queue.value().map(|queue| {
         let waits = queue.depth.visible + queue.depth.in_flight > 0;
-        queue.oldest_age_secs.is_some() || !waits
+        pipeline.oldest_message().is_some() || !waits
     });
     let has_history = pipeline.history.value().is_some();
     [
@@ -126,11 +127,15 @@ pub(crate) fn unknowns(pipeline: &PipelineView) -> Vec<&'static str> {
         ("the history", has_history),
         ("the alarms", pipeline.alarms.value().is_some()),
         (
-            "the rate in",
+            "the rate of the topic",
+            !has_history || pipeline.published_rate().is_some(),
+        ),
+        (
+            "the rate into the queue",
             !has_history || pipeline.sent_per_sec().is_some(),
         ),
         (
-            "the rate out",
+            "the rate out of it",
             !has_history || pipeline.deleted_per_sec().is_some(),
         ),
         ("the age of the oldest message", oldest.unwrap_or(true)),
@@ -201,7 +206,7 @@ pub(crate) fn findings(
     ingest(pipeline, &mut findings);
     tunnel(pipeline, &mut findings);
     api(pipeline, &mut findings);
-    budgets(pipeline, &mut findings);
+    budgets(pipeline, now, &mut findings);
     alarms(pipeline, now, &mut findings);
     check_settings(pipeline, environment, &mut findings);
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.tone));
@@ -283,7 +288,11 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
     };
     // They were counted then, not now.
     let counted_at = fetched(&pipeline.dead_letter_queue).unwrap_or(now);
-    let oldest = pipeline.oldest_dead_letter();
+    // Since one left, the oldest may be another.
+    let may_be_gone = |age: &OldestAge| pipeline.dead_letter_looks.may_be_gone(*age);
+    let oldest = pipeline
+        .oldest_dead_letter()
+        .filter(|age| !may_be_gone(age));
     let history = pipeline.history.value();
     let Some(text) = rules::dead_letters(queue, oldest, counted_at, history) else {
         return;
@@ -320,7 +329,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         return;
     };
     let (tone, text) =
-        if let Some((severity, text)) = rules::oldest_message(queue, pipeline.oldest_message()) {
+        if let Some((severity, text)) = rules::oldest_message(queue, pipeline.old_message()) {
             let drain = drain_in_words(pipeline);
             let as_of = as_of(&pipeline.source_queue, pipeline.polling.queues, now);
             (severity.into(), format!("{text} · {drain}{as_of}"))
@@ -360,6 +369,9 @@ fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
 }
 
 fn drain_in_words(pipeline: &PipelineView) -> String {
+    if pipeline.is_passing() {
+        return "others pass".to_owned();
+    }
     match pipeline.draining() {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
         Draining::Not => "the queue does not drain".to_owned(),
@@ -391,13 +403,17 @@ fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
 }
 
 /// Error budgets that are spent.
-fn budgets(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+fn budgets(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+    let as_of = pipeline.old_budgets(now).map_or_else(String::new, |at| {
+        let age = span_secs(super::format::age_secs(at, now));
+        format!(" · as of {age} ago")
+    });
     let budgets = pipeline.budgets.value().into_iter().flatten();
     let spent = budgets.filter(|budget| budget.is_spent());
     findings.extend(spent.map(|budget| Finding {
         tone: Tone::Warning,
         text: format!(
-            "the error budget of {} is spent: {} in {} days",
+            "the error budget of {} is spent: {} in {} days{as_of}",
             budget.objective.name(),
             budget.left_in_words(),
             budget.window_days,

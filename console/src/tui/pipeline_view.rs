@@ -6,16 +6,18 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
 
-use super::oldest_age::{AgesAt, OldestAge};
 use super::outbox::Outbox;
+use super::periods::{Rate, complete, observed_whole};
 use super::polling::{Polling, fresh};
+use super::queue_looks::QueueLooks;
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
 use pipeline::RaisedAlarm;
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
 };
-use pipeline::rules::{self, METRIC_RECENT};
+use pipeline::oldest_age::{METRIC_RECENT, OldestAge};
+use pipeline::rules;
 use pipeline::slo::ErrorBudget;
 
 /// Samples that rates and growth are computed from: those of the last minute.
@@ -37,6 +39,10 @@ const RESUME_MAX: Duration = Duration::seconds(60);
 const PAUSE_MIN: Duration = Duration::seconds(300);
 /// What a read may be late and still count to its interval.
 const SLACK: Duration = Duration::seconds(1);
+/// What leaves the queue in so many seconds is just passing through.
+const PASSING_SECS: f64 = 5.0;
+/// Error budgets that were read so lately are shown as those of now.
+const BUDGETS_OF_NOW: Duration = Duration::seconds(60);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
 const GROWTH_LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
@@ -65,8 +71,11 @@ pub(crate) struct PipelineView {
     pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
     /// Time and depth of the source queue at the last samples, oldest first.
     pub(crate) depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
-    /// When the ages of the oldest messages were measured, where they are not read with the queues.
-    pub(crate) ages_at: AgesAt,
+    /// What the samples of both queues say of their oldest messages.
+    pub(crate) source_looks: QueueLooks,
+    pub(crate) dead_letter_looks: QueueLooks,
+    /// When more messages were last seen to wait than are just passing through.
+    pub(crate) backlog_at: Option<DateTime<Utc>>,
     /// Since when every sample has had messages of the source queue in flight.
     pub(crate) in_flight_since: Option<DateTime<Utc>>,
     /// Why it cannot come back by itself, where that is known: this program started it, and a part of it
@@ -74,18 +83,6 @@ pub(crate) struct PipelineView {
     pub(crate) failure: Option<String>,
     /// The redrive of this console that sends nothing until the operator decides, and why it stopped, if by itself.
     pub(crate) stopped_redrive: Option<String>,
-}
-
-/// Messages per second in the last complete period of a metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rate {
-    pub(crate) per_sec: f64,
-    /// Start of that period.
-    pub(crate) since: DateTime<Utc>,
-    /// End of that period.
-    pub(crate) until: DateTime<Utc>,
-    /// Whether a newer one should have come.
-    pub(crate) is_old: bool,
 }
 
 /// How the source queue grew over the last samples.
@@ -170,6 +167,12 @@ impl PipelineView {
         self.polling.budgets
     }
 
+    /// When the error budgets were read, where that is so long ago that they may be otherwise by now.
+    pub(crate) fn old_budgets(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let read_at = self.budgets.fetched()?.fetched_at;
+        (now - read_at > BUDGETS_OF_NOW).then_some(read_at)
+    }
+
     fn fetch_budgets(&mut self, outbox: &mut Outbox) {
         let budgets = &mut self.budgets;
         outbox.fetch(budgets, Reply::ErrorBudgets, Request::ErrorBudgets);
@@ -220,6 +223,10 @@ impl PipelineView {
         {
             let depth = fetched.value.depth;
             keep(&mut self.depths_seen, (now, depth));
+            self.source_looks.look(depth.total(), now);
+            if self.deleted_rate().is_some() && !self.is_passing() {
+                self.backlog_at = Some(now);
+            }
             let since = self.in_flight_since.unwrap_or(now);
             self.in_flight_since = (depth.in_flight > 0).then_some(since);
         }
@@ -231,7 +238,12 @@ impl PipelineView {
         answer: Answer<QueueSnapshot>,
         now: DateTime<Utc>,
     ) {
-        self.dead_letter_queue.settle(answer, now);
+        if self.dead_letter_queue.settle(answer, now)
+            && let Remote::Ready(fetched) = &self.dead_letter_queue
+        {
+            let total = fetched.value.depth.total();
+            self.dead_letter_looks.look(total, now);
+        }
         self.take_ages_from_history();
     }
 
@@ -249,32 +261,42 @@ impl PipelineView {
             return;
         };
         let period_secs = value.period_secs;
-        let source = rules::newest_age(&value.oldest_age_secs, period_secs, *fetched_at);
-        let dead_letters = rules::newest_age(&value.dead_letter_age_secs, period_secs, *fetched_at);
-        self.ages_at = AgesAt {
-            source: source.and_then(|age| age.at),
-            dead_letters: dead_letters.and_then(|age| age.at),
-        };
+        let newest = |ages: &[Point]| OldestAge::newest(ages, period_secs, *fetched_at);
+        let source = newest(&value.oldest_age_secs);
+        let dead_letters = newest(&value.dead_letter_age_secs);
         if let Some(queue) = self.source_queue.value_mut() {
-            queue.oldest_age_secs = source.map(|age| age.secs);
+            queue.oldest = source;
         }
         if let Some(queue) = self.dead_letter_queue.value_mut() {
-            queue.oldest_age_secs = dead_letters.map(|age| age.secs);
+            queue.oldest = dead_letters;
         }
     }
 
     /// Age of the oldest message of the source queue.
     pub(crate) fn oldest_message(&self) -> Option<OldestAge> {
-        let secs = self.source_queue.value()?.oldest_age_secs?;
-        let at = self.ages_at.source;
-        Some(OldestAge { secs, at })
+        let Fetched { value, fetched_at } = self.source_queue.fetched()?;
+        self.source_looks.oldest(value.oldest, *fetched_at)
+    }
+
+    /// The same, unless it may be that of a backlog which is gone: CloudWatch has the greatest age of a minute, and has
+    /// it after that.
+    pub(crate) fn old_message(&self) -> Option<OldestAge> {
+        let age = self.oldest_message()?;
+        let is_of_backlog = self.backlog_at.is_some_and(|at| age.since <= at);
+        (!is_of_backlog || !self.is_passing()).then_some(age)
+    }
+
+    /// Whether no more messages wait than leave within seconds.
+    pub(crate) fn is_passing(&self) -> bool {
+        let queue = self.source_queue.value();
+        let leave = self.deleted_per_sec().unwrap_or_default() * PASSING_SECS;
+        queue.is_some_and(|queue| leave > 0.0 && queue.depth.visible <= super::format::whole(leave))
     }
 
     /// Age of the oldest dead letter.
     pub(crate) fn oldest_dead_letter(&self) -> Option<OldestAge> {
-        let secs = self.dead_letter_queue.value()?.oldest_age_secs?;
-        let at = self.ages_at.dead_letters;
-        Some(OldestAge { secs, at })
+        let Fetched { value, fetched_at } = self.dead_letter_queue.fetched()?;
+        self.dead_letter_looks.oldest(value.oldest, *fetched_at)
     }
 
     pub(crate) fn totals_came(&mut self, answer: Answer<RecordTotals>, now: DateTime<Utc>) {
@@ -382,10 +404,11 @@ impl PipelineView {
         (!is_settled).then_some(by_age)
     }
 
-    /// Records stored per second over the last samples; `None` before the second one.
-    pub(crate) fn stored_per_sec(&self) -> Option<f64> {
+    /// Records stored per second: by the metrics where the totals of a database that pauses are read too seldom for a
+    /// rate, else over the last samples; `None` before the second one.
+    pub(crate) fn stored_rate(&self) -> Option<Rate> {
         if self.polling.database_pauses {
-            return self.stored_rate().map(|rate| rate.per_sec);
+            return self.rate(stored_points);
         }
         let over = self.polling.totals * STORED_OVER + SLACK;
         let (last_at, last) = self.totals_seen.back()?;
@@ -393,19 +416,17 @@ impl PipelineView {
         let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= over)?;
         let secs = (*last_at - *first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-        (secs > 0.0).then(|| last.saturating_sub(*first) as f64 / secs)
+        (secs > 0.0).then(|| Rate {
+            per_sec: last.saturating_sub(*first) as f64 / secs,
+            since: *first_at,
+            until: *last_at,
+            is_old: false,
+        })
     }
 
-    /// Events stored by the metrics, where the rate of records is theirs: the totals of a database that pauses are
-    /// read too seldom for one.
-    pub(crate) fn stored_rate(&self) -> Option<Rate> {
-        let is_theirs = self.polling.database_pauses;
-        self.rate(stored_points).filter(|_| is_theirs)
-    }
-
-    /// Messages sent to the source queue.
-    pub(crate) fn sent_rate(&self) -> Option<Rate> {
-        self.rate(|history| Some(&history.sent))
+    /// Messages published to the topic.
+    pub(crate) fn published_rate(&self) -> Option<Rate> {
+        self.rate(|history| Some(&history.published))
     }
 
     /// Messages deleted from the source queue.
@@ -413,8 +434,10 @@ impl PipelineView {
         self.rate(|history| Some(&history.deleted))
     }
 
+    /// Messages sent to the source queue, by the topic and by redrives.
     pub(crate) fn sent_per_sec(&self) -> Option<f64> {
-        self.sent_rate().map(|rate| rate.per_sec)
+        let rate = self.rate(|history| Some(&history.sent));
+        rate.map(|rate| rate.per_sec)
     }
 
     pub(crate) fn deleted_per_sec(&self) -> Option<f64> {
@@ -578,31 +601,4 @@ fn keep<T>(looks: &mut VecDeque<T>, look: T) {
     if looks.len() > LOOKS_KEPT {
         looks.pop_front();
     }
-}
-
-/// The periods that were over at `now`. The newest one is usually still being counted: as a rate
-/// it would always appear as a fall.
-pub(crate) fn complete(points: &[Point], period_secs: u32, now: DateTime<Utc>) -> &[Point] {
-    let period = Duration::seconds(i64::from(period_secs));
-    let over = points
-        .iter()
-        .take_while(|point| point.at + period <= now)
-        .count();
-    points.get(..over).unwrap_or_default()
-}
-
-/// The [`complete`] periods up to the newest one, without those that begin a metric: it may have begun, or
-/// begun again, at any time of such a period, so that its count divided by its length is no rate.
-pub(crate) fn observed_whole(
-    points: &[Point],
-    period_secs: u32,
-    now: DateTime<Utc>,
-) -> impl DoubleEndedIterator<Item = Point> {
-    let period = Duration::seconds(i64::from(period_secs));
-    complete(points, period_secs, now)
-        .windows(2)
-        .filter_map(move |pair| match pair {
-            [before, point] if before.at + period == point.at => Some(*point),
-            _ => None,
-        })
 }

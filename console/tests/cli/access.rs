@@ -39,7 +39,7 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     program.configure(&configuration::by_api(&turn.endpoints, ""));
     let report = program.json_ok(&["env", "check"]);
     assert_eq!(report["environment"], "test");
-// The emulator has no move tasks, the environment neither a token nor a database nor the name of a function.
+    // The emulator has no move tasks, the environment neither a token nor a database nor the name of a function.
     assert_eq!(outcomes(&report, "not-tried"), NOT_TRIED[..4], "{report:#}");
     let absent = [
         "start-move-task",

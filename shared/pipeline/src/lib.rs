@@ -47,6 +47,7 @@ mod metric_line;
 mod metrics;
 pub mod model;
 mod move_task;
+pub mod oldest_age;
 mod partition;
 mod partition_bounds;
 mod point;

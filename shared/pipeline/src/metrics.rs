@@ -1,4 +1,4 @@
-//! CloudWatch metrics of the queues and of the ingest.
+//! CloudWatch metrics of the topic, the queues and the ingest.
 //!
 //! Invariant: a metric without a recent value is unknown, not zero.
 
@@ -8,12 +8,13 @@ use aws_sdk_cloudwatch::primitives::DateTime as AwsTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
 };
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use event::ingest_metrics;
 
 use super::ingest::{self, IngestHistory};
 use super::metric_line::{Line, Subject};
 use super::model::{History, Point, QueueRole};
+use super::oldest_age::OldestAge;
 use super::{Attempt, Pipeline, PipelineError};
 
 const QUEUE_NAMESPACE: &str = "AWS/SQS";
@@ -25,6 +26,8 @@ const RECENT: Duration = Duration::from_secs(180);
 const PERIOD_SECS: u32 = 60;
 /// Period on an emulator, where the stack publishes every few seconds.
 const PERIOD_LOOPBACK_SECS: u32 = 10;
+/// Period of an age on an emulator: each value of its own, because the greatest of several outlives a redrive.
+const AGE_PERIOD_LOOPBACK_SECS: u32 = 1;
 /// Value of a dimension that the environment does not name: it has no metrics.
 const NOT_NAMED: &str = "not-named";
 /// Most points of one line of the history.
@@ -39,13 +42,18 @@ const OLDEST: Line = Line {
     statistic: "Maximum",
 };
 
-const QUEUES: [Line; 7] = [
+const HOPS: [Line; 8] = [
     Line {
         subject: SOURCE,
         metric: "ApproximateNumberOfMessagesVisible",
         statistic: "Average",
     },
     OLDEST,
+    Line {
+        subject: Subject::Topic,
+        metric: "NumberOfMessagesPublished",
+        statistic: "Sum",
+    },
     Line {
         subject: SOURCE,
         metric: "NumberOfMessagesSent",
@@ -73,13 +81,13 @@ const QUEUES: [Line; 7] = [
 ];
 
 impl Pipeline {
-    /// The last `window` of both queues and of the ingest, in one call.
+    /// The last `window` of the topic, both queues and the ingest, in one call.
     ///
     /// # Errors
     /// When CloudWatch does not answer.
     pub async fn history(&self, window: Duration) -> Result<History, PipelineError> {
         let period_secs = self.period_secs(window);
-        let mut lines = QUEUES.to_vec();
+        let mut lines = HOPS.to_vec();
         let has_ingest = self.environment().ingest_function.is_some();
         if has_ingest {
             lines.extend(ingest::lines());
@@ -91,6 +99,7 @@ impl Pipeline {
             period_secs,
             depth: next(),
             oldest_age_secs: next(),
+            published: next(),
             sent: next(),
             deleted: next(),
             dead_letters: sums(&next(), &next()),
@@ -100,16 +109,19 @@ impl Pipeline {
     }
 
     /// Age of a queue's oldest message; `None` when CloudWatch does not respond or has no recent value.
-    pub(super) async fn oldest_age_secs(&self, role: QueueRole) -> Option<u64> {
+    pub(super) async fn oldest_age(&self, role: QueueRole) -> Option<OldestAge> {
         let line = Line {
             subject: Subject::Queue(role),
             ..OLDEST
         };
-        let period_secs = self.period_secs(RECENT);
+        let period_secs = if self.environment().is_loopback() {
+            AGE_PERIOD_LOOPBACK_SECS
+        } else {
+            PERIOD_SECS
+        };
         let results = self.metric_data(&[line], RECENT, period_secs).await.ok()?;
-        let newest = results.into_iter().next()?.pop()?;
-        // Ages are whole seconds, which a float represents exactly; a negative one is invalid.
-        (newest.value >= 0.0).then_some(newest.value as u64)
+        let ages = results.into_iter().next()?;
+        OldestAge::newest(&ages, period_secs, Utc::now())
     }
 
     pub(super) fn period_secs(&self, window: Duration) -> u32 {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use event::{Failure, NamedRecord, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
+use super::oldest_age::OldestAge;
 pub use super::point::Point;
 pub use super::queue_role::QueueRole;
 use super::{Body, IngestHistory};
@@ -50,8 +51,8 @@ pub struct QueueSettings {
 pub struct QueueSnapshot {
     /// Depth of the queue.
     pub depth: QueueDepth,
-    /// Age of the oldest message in seconds, from CloudWatch; `None` when it has no recent value.
-    pub oldest_age_secs: Option<u64>,
+    /// Age of the oldest message, from CloudWatch; `None` when it has no recent value.
+    pub oldest: Option<OldestAge>,
     /// Settings of the queue.
     pub settings: QueueSettings,
 }
@@ -65,7 +66,9 @@ pub struct History {
     pub depth: Vec<Point>,
     /// Age of the oldest message of the queue in seconds.
     pub oldest_age_secs: Vec<Point>,
-    /// Messages sent per period.
+    /// Messages published to the topic per period.
+    pub published: Vec<Point>,
+    /// Messages sent to the queue per period: those of the topic, and those that a redrive sends.
     pub sent: Vec<Point>,
     /// Messages deleted per period.
     pub deleted: Vec<Point>,

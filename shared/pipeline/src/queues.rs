@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::{BatchResultErrorEntry, QueueAttributeName};
 
 use super::connection::Aws;
 use super::model::{QueueDepth, QueueRole, QueueSettings, QueueSnapshot};
+use super::oldest_age::OldestAge;
 use super::{Attempt, Pipeline, PipelineError};
 
 /// Most entries of an SQS or SNS batch call (Amazon SQS quotas).
@@ -70,9 +71,9 @@ impl Pipeline {
     /// When SQS does not return the attributes.
     pub async fn queue_snapshot(&self, role: QueueRole) -> Result<QueueSnapshot, PipelineError> {
         let aws = self.aws().await;
-        let (attributes, oldest_age_secs) =
-            tokio::join!(self.queue_attributes(aws, role), self.oldest_age_secs(role));
-        Ok(self.snapshot(role, &attributes?, oldest_age_secs))
+        let (attributes, oldest) =
+            tokio::join!(self.queue_attributes(aws, role), self.oldest_age(role));
+        Ok(self.snapshot(role, &attributes?, oldest))
     }
 
     /// Reads the state of a queue without the age of its oldest message, which [`Pipeline::history`] has too.
@@ -88,11 +89,11 @@ impl Pipeline {
         &self,
         role: QueueRole,
         attributes: &BTreeMap<String, String>,
-        oldest_age_secs: Option<u64>,
+        oldest: Option<OldestAge>,
     ) -> QueueSnapshot {
         QueueSnapshot {
             depth: depth(attributes),
-            oldest_age_secs,
+            oldest,
             settings: settings(self.queue_name(role), attributes),
         }
     }

@@ -6,15 +6,15 @@
 use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 
-use super::model::{ApiHealth, History, Point, QueueSettings, QueueSnapshot, RecordTotals};
-use crate::text::{age_secs, clock, count, span_secs, whole};
+use super::model::{ApiHealth, History, QueueSettings, QueueSnapshot, RecordTotals};
+pub use super::oldest_age::METRIC_RECENT;
+use super::oldest_age::OldestAge;
+use crate::text::{count, span_secs, whole};
 
 /// A message older than this ages.
 const AGE_WARNING_SECS: u64 = 60;
 /// A message older than this is late.
 const AGE_BAD_SECS: u64 = 300;
-/// A metric older than this is not current: CloudWatch has the metrics of SQS within some minutes.
-pub const METRIC_RECENT: Duration = Duration::seconds(300);
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is to be at least six
 /// times the function's timeout, and the batching window.
 const VISIBILITY_PER_FUNCTION_TIMEOUT: u64 = 6;
@@ -40,27 +40,6 @@ pub struct Finding {
     pub advice: String,
 }
 
-/// Age of the oldest message of a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OldestAge {
-    /// The age.
-    pub secs: u64,
-    /// When it had that age; `None` where it was read with the queue.
-    pub at: Option<DateTime<Utc>>,
-}
-
-impl OldestAge {
-    /// The age, with its time where it is not that of the number beside it.
-    #[must_use]
-    pub fn text(self) -> String {
-        let age = span_secs(self.secs);
-        match self.at {
-            Some(at) => format!("{age} at {}", clock(at)),
-            None => age,
-        }
-    }
-}
-
 /// Dead letters, their age, and how many came in the time of the history, as text; `None` where there are none.
 #[must_use]
 pub fn dead_letters(
@@ -73,25 +52,37 @@ pub fn dead_letters(
     if number == 0 {
         return None;
     }
-    // Not the newest value of the history: it is of another time than the number.
-    let grown = history.and_then(|history| {
-        let first = history.dead_letters.first()?;
-        let more = number.checked_sub(whole(first.value));
-        // It is the mean of its period, so about that of its middle where they become more.
-        let since = first.at + Duration::milliseconds(i64::from(history.period_secs) * 500);
-        Some((more.filter(|more| *more > 0)?, since))
+    let trend = history.and_then(|history| trend(number, counted_at, history));
+    let trend = trend.map_or_else(String::new, |trend| format!(" · {trend}"));
+    let age = oldest.map_or_else(String::new, |age| {
+        format!(" · oldest {}", age.in_words_to_the_minute())
     });
-    let trend = grown.map_or_else(String::new, |(more, since)| {
-        let span = span_secs(age_secs(since, counted_at));
-        format!(" · {} more in {span}", count(more))
-    });
-    let age = oldest.map_or_else(String::new, |age| format!(" · oldest {}", age.text()));
     Some(format!(
         "{} dead {} in {}{age}{trend}",
         count(number),
         if number == 1 { "letter" } else { "letters" },
         queue.settings.name,
     ))
+}
+
+/// How many more dead letters there are than in the first minute of the history that was observed whole: the metric may
+/// have begun at any time of the one before. That number is the mean of the minute, so the difference is about right.
+fn trend(number: u64, counted_at: DateTime<Utc>, history: &History) -> Option<String> {
+    let period = Duration::seconds(history.period_secs.into());
+    // Not the newest value of the history: it is of another time than the number.
+    let first = history
+        .dead_letters
+        .windows(2)
+        .find_map(|pair| match pair {
+            [before, point] if before.at + period == point.at => Some(point),
+            _ => None,
+        })
+        .filter(|first| first.at + period <= counted_at)?;
+    let more = number.checked_sub(whole(first.value))?;
+    (more > 0).then(|| {
+        let minute = first.at.format("%H:%M");
+        format!("about {} more since {minute}", count(more))
+    })
 }
 
 /// How bad it is that the oldest message of the source queue has waited so long, and the text; `None` where it has
@@ -109,21 +100,11 @@ pub fn oldest_message(
     } else {
         Severity::Warning
     };
-    let verb = if age.at.is_some() { "had" } else { "has" };
-    let text = format!("the oldest message {verb} waited for {}", age.text());
+    let text = format!(
+        "the oldest message had waited for {}",
+        age.in_words_to_the_minute()
+    );
     Some((severity, text))
-}
-
-/// Age of the oldest message by the newest value of a metric that was read at this time; `None` where that is old.
-#[must_use]
-pub fn newest_age(ages: &[Point], period_secs: u32, read_at: DateTime<Utc>) -> Option<OldestAge> {
-    let newest = ages.last()?;
-    let period = Duration::seconds(period_secs.into());
-    let is_recent = read_at - newest.at <= METRIC_RECENT;
-    (is_recent && newest.value >= 0.0).then(|| OldestAge {
-        secs: whole(newest.value),
-        at: Some((newest.at + period).min(read_at)),
-    })
 }
 
 /// When the newest record came, by the clock of this machine, which read the totals at this time.
@@ -221,6 +202,13 @@ impl TimeLeft {
             least_secs: queue_retention_secs.map(|waited| most_secs.saturating_sub(waited)),
             most_secs,
         }
+    }
+
+    /// `in 2 d or later`: where the oldest one may be gone, the next may have come at any time since.
+    #[must_use]
+    pub fn text_at_least(self) -> Option<String> {
+        let least = self.least_secs?;
+        Some(format!("in {} or later", span_secs(least)))
     }
 
     /// `in 2 d to 6 d`

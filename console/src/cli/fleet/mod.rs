@@ -11,7 +11,7 @@ use super::table::{Align, Keep, Table};
 use super::{CommandError, Exit, GlobalArguments, Output};
 use crate::text::{UNKNOWN, count, short, short_span_secs};
 use pipeline::environment::Environment;
-use pipeline::fleet::{self, FleetRow, FleetState};
+use pipeline::fleet::{self, FleetQueue, FleetRow, FleetState};
 use pipeline::printable_lines;
 use store::MIGRATOR;
 
@@ -87,7 +87,6 @@ fn table(rows: &[FleetRow]) -> Table {
         ("REASON", Align::Left, Keep::Cut),
     ]);
     let number = |number: Option<u64>| number.map_or_else(|| UNKNOWN.to_owned(), count);
-    let age = |secs: Option<u64>| secs.map_or_else(|| UNKNOWN.to_owned(), short_span_secs);
     for row in rows {
         let queue = row.queue;
         let dead_letters = row.dead_letters;
@@ -95,18 +94,39 @@ fn table(rows: &[FleetRow]) -> Table {
             &row.environment,
             row.state.as_str(),
             &place(row),
-            &number(queue.map(|queue| queue.visible + queue.in_flight + queue.delayed)),
-            &age(queue.and_then(|queue| queue.oldest_age_secs)),
+            &number(queue.map(messages)),
+            &oldest(queue),
             &number(dead_letters.map(|queue| queue.visible + queue.in_flight)),
             &row.stored_per_minute
                 .map_or_else(|| UNKNOWN.to_owned(), short),
-            &ago(row.last_stored_age_secs),
+            &last_stored(row),
             &schema(row.schema_version),
             &ago(row.metrics_age_secs),
             row.reason.as_deref().unwrap_or("-"),
         ]);
     }
     table
+}
+
+const fn messages(queue: FleetQueue) -> u64 {
+    queue.visible + queue.in_flight + queue.delayed
+}
+
+/// The greatest age in a period of its metric; a queue that is empty has no oldest message.
+fn oldest(queue: Option<FleetQueue>) -> String {
+    match queue.map(|queue| (messages(queue), queue.oldest_age_secs)) {
+        Some((0, _)) => "none".to_owned(),
+        Some((_, Some(secs))) => format!("≤ {}", short_span_secs(secs)),
+        Some((_, None)) | None => UNKNOWN.to_owned(),
+    }
+}
+
+fn last_stored(row: &FleetRow) -> String {
+    let bound = match row.last_stored_age_secs {
+        Some(_) if row.last_stored_is_bound => "≤ ",
+        Some(_) | None => "",
+    };
+    format!("{bound}{}", ago(row.last_stored_age_secs))
 }
 
 fn ago(secs: Option<u64>) -> String {
@@ -138,5 +158,24 @@ fn schema(version: Option<i64>) -> String {
         Some(std::cmp::Ordering::Less) => format!("{version} (older)"),
         Some(std::cmp::Ordering::Greater) => format!("{version} (newer)"),
         Some(std::cmp::Ordering::Equal) | None => version.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn age_of_the_oldest_message_is_at_most_that_of_its_metric() {
+        let queue = |visible, oldest_age_secs| FleetQueue {
+            visible,
+            in_flight: 0,
+            delayed: 0,
+            oldest_age_secs,
+        };
+        assert_eq!(oldest(Some(queue(2, Some(57)))), "≤ 57 s");
+        assert_eq!(oldest(Some(queue(2, None))), UNKNOWN);
+        assert_eq!(oldest(Some(queue(0, None))), "none");
+        assert_eq!(oldest(None), UNKNOWN);
     }
 }

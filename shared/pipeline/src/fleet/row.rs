@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::seen::Seen;
 use crate::environment::{Environment, EnvironmentError};
 use crate::model::{History, QueueSnapshot};
-use crate::rules::{self, Finding, OldestAge, Severity};
+use crate::oldest_age::OldestAge;
+use crate::rules::{self, Finding, Severity};
 use crate::text::age_secs;
 use crate::{PipelineError, PipelineErrorKind};
 
@@ -53,7 +54,8 @@ pub struct FleetQueue {
     pub in_flight: u64,
     /// Messages that become visible later.
     pub delayed: u64,
-    /// Age of the oldest message; `None` where there is no recent metric.
+    /// Greatest age of the oldest message in the newest period of its metric; `None` where that is not recent, and
+    /// where there is no message.
     pub oldest_age_secs: Option<u64>,
 }
 
@@ -64,7 +66,8 @@ pub struct FleetDeadLetters {
     pub visible: u64,
     /// Messages that somebody has received.
     pub in_flight: u64,
-    /// Age of the oldest message; `None` where there is no recent metric.
+    /// Greatest age of the oldest message in the newest period of its metric; `None` where that is not recent, and
+    /// where there is no message.
     pub oldest_age_secs: Option<u64>,
 }
 
@@ -114,6 +117,9 @@ pub struct FleetRow {
     pub last_stored_at: Option<DateTime<Utc>>,
     /// How long ago that was, by the database's clock where it was asked.
     pub last_stored_age_secs: Option<u64>,
+    /// Whether it was stored then or later: a metric has the start of its period.
+    #[serde(skip)]
+    pub last_stored_is_bound: bool,
     /// The newest migration of its schema.
     pub schema_version: Option<i64>,
     /// When it was read.
@@ -175,6 +181,7 @@ impl FleetRow {
             stored_per_minute: None,
             last_stored_at: None,
             last_stored_age_secs: None,
+            last_stored_is_bound: false,
             schema_version: None,
             read_at: None,
             metrics_age_secs: None,
@@ -206,13 +213,13 @@ impl FleetRow {
             visible: queue.depth.visible,
             in_flight: queue.depth.in_flight,
             delayed: queue.depth.delayed,
-            oldest_age_secs: oldest.map(|age| age.secs),
+            oldest_age_secs: oldest_secs(queue, oldest),
         });
         let dead_letters = seen.dead_letters.as_ref().ok();
         row.dead_letters = dead_letters.map(|queue| FleetDeadLetters {
             visible: queue.depth.visible,
             in_flight: queue.depth.in_flight,
-            oldest_age_secs: oldest_dead.map(|age| age.secs),
+            oldest_age_secs: oldest_secs(queue, oldest_dead),
         });
         if let Ok(history) = &seen.history {
             row.take_metrics(history, seen.at);
@@ -225,6 +232,7 @@ impl FleetRow {
                 .last_ingested_at
                 .map(|at| age_secs(at, totals.database_now));
             row.last_stored_age_secs = age;
+            row.last_stored_is_bound = false;
         }
         let (errors, answers) = errors(seen);
         row.errors = errors;
@@ -243,6 +251,7 @@ impl FleetRow {
         let stored = ingest.stored.iter().rfind(|point| point.value > 0.0);
         self.last_stored_at = stored.map(|point| point.at);
         self.last_stored_age_secs = stored.map(|point| age_secs(point.at, at));
+        self.last_stored_is_bound = true;
     }
 
     /// What loses data comes before a part that could not be read: the state is then `attention`, with its finding.
@@ -305,13 +314,20 @@ pub(super) fn sort_worst_first(rows: &mut [FleetRow]) {
     });
 }
 
+/// A queue that is empty has no oldest message, whatever it had a minute ago.
+fn oldest_secs(queue: &QueueSnapshot, oldest: Option<OldestAge>) -> Option<u64> {
+    oldest
+        .filter(|_| queue.depth.total() > 0)
+        .map(|age| age.secs)
+}
+
 /// Ages of the oldest messages of both queues: they come with the metrics, so that the queues need no call for them.
 fn ages(seen: &Seen) -> [Option<OldestAge>; 2] {
     let Ok(history) = &seen.history else {
         return [None, None];
     };
     [&history.oldest_age_secs, &history.dead_letter_age_secs]
-        .map(|ages| rules::newest_age(ages, history.period_secs, seen.at))
+        .map(|ages| OldestAge::newest(ages, history.period_secs, seen.at))
 }
 
 fn findings(environment: &Environment, seen: &Seen) -> Vec<Finding> {

@@ -25,7 +25,7 @@ fn queue(name: &str, visible: u64, retention_secs: u64) -> QueueSnapshot {
             in_flight: 0,
             delayed: 0,
         },
-        oldest_age_secs: None,
+        oldest: None,
         settings: QueueSettings {
             name: name.to_owned(),
             visibility_timeout_secs: 360,
@@ -50,7 +50,7 @@ fn healthy() -> Seen {
         history: Ok(History {
             period_secs: 60,
             oldest_age_secs: points(&[(-60, 2.0)]),
-            dead_letter_age_secs: points(&[(-60, 0.0)]),
+            dead_letter_age_secs: points(&[(-60, 71.0)]),
             ingest: Some(Box::new(IngestHistory {
                 stored: points(&[
                     (-300, 60.0),
@@ -123,12 +123,17 @@ async fn healthy_environment_has_all_its_numbers() {
     assert_eq!((row.state, &row.reason), (FleetState::Ok, &None));
     assert_eq!(row.account.as_deref(), Some("000000000000"));
     assert_eq!(row.queue.unwrap().oldest_age_secs, Some(2));
-    assert_eq!(row.dead_letters.unwrap().oldest_age_secs, Some(0));
+    assert_eq!(
+        row.dead_letters.unwrap().oldest_age_secs,
+        None,
+        "it is empty"
+    );
     // The newest period may not be complete.
     assert_eq!(row.stored_per_minute, Some(60.0));
     assert_eq!(row.metrics_age_secs, Some(60));
     // By the database's clock, which is behind.
     assert_eq!(row.last_stored_age_secs, Some(60));
+    assert!(!row.last_stored_is_bound);
     assert_eq!(row.schema_version, Some(20_261_127_000_300));
     assert!(!row.is_unreachable_in_part());
 }
@@ -239,6 +244,7 @@ async fn database_that_may_sleep_is_ok_and_shows_what_the_metrics_show() {
         (row.schema_version, row.last_stored_age_secs),
         (None, Some(120))
     );
+    assert!(row.last_stored_is_bound, "its period began then");
 }
 
 #[tokio::test]

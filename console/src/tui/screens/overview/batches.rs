@@ -9,6 +9,7 @@ use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, clock, latency, short, span_secs};
+use crate::tui::layout::is_wide;
 use crate::tui::theme::Tone;
 use pipeline::{INGEST_WINDOW, IngestRates};
 
@@ -100,7 +101,8 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
         }
         Batches::Past => return absent("no batch", format!("in the last {window}")),
     };
-    let freshness = Freshness::of_batches(context).not_after(rates.window_until, context);
+    let freshness = Freshness::of_batches(rates.window_until, context);
+    let period = period(&rates, context).filter(|_| freshness.is_fresh());
     let tone = match freshness.tone {
         Tone::Good => tone_of(&rates),
         tone @ (Tone::Muted | Tone::Warning | Tone::Bad) => tone,
@@ -117,8 +119,23 @@ pub(super) fn per_minute(context: &ScreenContext<'_>) -> Hop {
     hop(
         tone,
         main,
-        freshness.notes.into_iter().chain(parts).collect(),
+        freshness
+            .notes
+            .into_iter()
+            .chain(period)
+            .chain(parts)
+            .collect(),
     )
+}
+
+/// The time that the rates are of. Where there is little room its end, because a code says more than its length.
+fn period(rates: &IngestRates, context: &ScreenContext<'_>) -> Option<String> {
+    let until = clock(rates.window_until?);
+    let secs = rates.window_secs.filter(|_| is_wide(context.body));
+    Some(match secs {
+        Some(secs) => format!("{} to {until}", span_secs(secs)),
+        None => format!("to {until}"),
+    })
 }
 
 fn tone_of(rates: &IngestRates) -> Tone {

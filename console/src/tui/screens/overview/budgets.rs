@@ -5,6 +5,7 @@
 use super::freshness::Freshness;
 use super::hop::Hop;
 use crate::tui::context::ScreenContext;
+use crate::tui::format::clock;
 use crate::tui::theme::Tone;
 use pipeline::slo::ErrorBudget;
 
@@ -30,6 +31,9 @@ pub(super) fn line(context: &ScreenContext<'_>) -> Option<Hop> {
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
     let mut rest = freshness.notes;
+    let read_at = context.pipeline.old_budgets(context.now);
+    let read_at = read_at.filter(|_| rest.is_empty());
+    rest.extend(read_at.map(|at| format!("at {}", clock(at))));
     rest.extend(parts);
     Some(Hop {
         title: "budget",

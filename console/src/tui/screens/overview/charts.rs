@@ -2,7 +2,7 @@
 //! takes.
 //!
 //! Invariant: a period without a value is a gap, never a zero. The numbers beside the names are those of
-//! the hops: a number has one value on the screen.
+//! the hops, or of no hop: a number has one value on the screen.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, clock, count_or_unknown, rate_or_unknown, short};
 use crate::tui::layout::is_wide;
 use crate::tui::lines::title;
-use crate::tui::pipeline_view::observed_whole;
+use crate::tui::periods::observed_whole;
 use crate::tui::remote::Fetched;
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
@@ -47,7 +47,7 @@ pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
     };
     let charts = [
         ("Messages", messages(context, &fetched.value)),
-        ("Rates", rates(context, fetched)),
+        ("Queue", rates(context, fetched)),
         ("Lag in ms", lags(context, &fetched.value)),
     ];
     let shown = if is_wide(area) { 3 } else { 2 };
@@ -91,6 +91,7 @@ fn messages<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a
     ]
 }
 
+/// What goes into the queue, from the topic and from redrives, and out of it.
 fn rates<'a>(context: &ScreenContext<'_>, fetched: &'a Fetched<History>) -> [Series<'a>; 2] {
     let history = &fetched.value;
     let line = |name, per_sec, points: &'a [Point]| Series {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::pipeline_view::Rate;
+use crate::tui::periods::Rate;
 use crate::tui::polling::fresh;
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
@@ -120,7 +120,8 @@ impl Freshness {
     pub(super) fn of_ingest(rate: Option<Rate>, context: &ScreenContext<'_>) -> Self {
         let freshness = Self::of_rate(rate, context);
         let totals = &context.pipeline.totals;
-        let (Some(_), Some(seen), Some(rate)) = (totals.error(), totals.fetched(), rate) else {
+        let failure = database_failure(context);
+        let (Some(_), Some(seen), Some(rate)) = (failure, totals.fetched(), rate) else {
             return freshness;
         };
         let works = rate.since >= seen.fetched_at && rate.per_sec > 0.0;
@@ -133,11 +134,11 @@ impl Freshness {
         }
     }
 
-    /// Of what the ingest did in the last minutes; see [`Self::of_ingest`].
-    pub(super) fn of_batches(context: &ScreenContext<'_>) -> Self {
+    /// Of what the ingest did up to then; see [`Self::of_ingest`].
+    pub(super) fn of_batches(until: Option<DateTime<Utc>>, context: &ScreenContext<'_>) -> Self {
         let freshness = Self::of_history(context);
         let pipeline = context.pipeline;
-        match (pipeline.totals.error(), pipeline.history.fetched()) {
+        let mut freshness = match (database_failure(context), pipeline.history.fetched()) {
             (Some(_), Some(history)) if freshness.tone == Tone::Good => Self {
                 tone: Tone::Muted,
                 notes: vec![
@@ -146,15 +147,16 @@ impl Freshness {
                 ],
             },
             _ => freshness,
+        };
+        // It may have been read later.
+        if let (Some(until), Some(age)) = (until, freshness.notes.first_mut()) {
+            *age = as_of(until, context);
         }
+        freshness.not_after(until, context)
     }
 
     /// The same of what ended then: it is old when no newer metric came for some periods.
-    pub(super) fn not_after(
-        self,
-        until: Option<DateTime<Utc>>,
-        context: &ScreenContext<'_>,
-    ) -> Self {
+    fn not_after(self, until: Option<DateTime<Utc>>, context: &ScreenContext<'_>) -> Self {
         let period_secs = context.pipeline.history.value().map(|it| it.period_secs);
         let late = Duration::seconds(period_secs.unwrap_or_default().into()) * LATE_PERIODS;
         match until {
@@ -214,6 +216,12 @@ impl Freshness {
     pub(super) const fn is_fresh(&self) -> bool {
         self.notes.is_empty()
     }
+}
+
+/// Why the database does not answer; one that is not configured is not asked.
+fn database_failure<'a>(context: &'a ScreenContext<'_>) -> Option<&'a Fault> {
+    let error = context.pipeline.totals.error();
+    error.filter(|error| !error.is_not_configured)
 }
 
 fn as_of(at: DateTime<Utc>, context: &ScreenContext<'_>) -> String {

@@ -16,10 +16,11 @@ use crate::tui::format::{
 };
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
-use crate::tui::oldest_age::OldestAge;
-use crate::tui::pipeline_view::{Draining, Rate};
+use crate::tui::periods::Rate;
+use crate::tui::pipeline_view::Draining;
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
+use pipeline::oldest_age::OldestAge;
 use pipeline::rules::TimeLeft;
 
 /// Rows of the hops side by side.
@@ -31,6 +32,8 @@ const NARROW_ROWS: u16 = 8;
 const MAIN_COLUMNS: usize = 18;
 /// What was read so lately is shown as that of now.
 const OF_NOW: Duration = Duration::seconds(7);
+/// The rate of so short a time is shown as that of now.
+const RATE_OF_NOW: Duration = Duration::seconds(15);
 /// A queue whose oldest message is younger than this is not waiting for anything.
 const PASSING_SECS: u64 = 5;
 
@@ -245,7 +248,7 @@ fn topic(context: &ScreenContext<'_>) -> Hop {
         .rsplit(':')
         .next()
         .unwrap_or_default();
-    let rate = context.pipeline.sent_rate();
+    let rate = context.pipeline.published_rate();
     let freshness = Freshness::of_rate(rate, context);
     flow("SNS topic", (rate, freshness), "in", (Vec::new(), name))
 }
@@ -260,11 +263,12 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
         );
     };
     let freshness = Freshness::of(remote, context.pipeline.polling.queues, context);
-    // CloudWatch knows the age of the oldest message of some minutes ago: a queue that is empty has none.
+    // The age is that of a time before: a queue that is empty has none.
     let is_empty = queue.depth.visible + queue.depth.in_flight == 0;
     let age = context.pipeline.oldest_message().filter(|_| !is_empty);
     let growth = context.pipeline.growth(context.now);
-    let tone = match (freshness.tone, age) {
+    let old = context.pipeline.old_message().filter(|_| !is_empty);
+    let tone = match (freshness.tone, old) {
         (Tone::Good, Some(age)) if age.secs > 300 => Tone::Bad,
         (Tone::Good, Some(age)) if age.secs > 60 => Tone::Warning,
         (Tone::Good, _) if growth.is_some() => Tone::Warning,
@@ -272,12 +276,12 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
     };
     let mut rest = freshness.notes;
     rest.extend(growth.map(|growth| format!("grows +{}", rate(growth.per_sec()))));
-    rest.push(format!("in flight {}", count(queue.depth.in_flight)));
     if !is_empty {
         let oldest = age.map_or_else(|| UNKNOWN.to_owned(), OldestAge::text);
         rest.push(format!("oldest {oldest}"));
     }
-    rest.extend(drain(context, queue).filter(|_| growth.is_none()));
+    rest.extend(drain(context, queue, age).filter(|_| growth.is_none()));
+    rest.push(format!("in flight {}", count(queue.depth.in_flight)));
     Hop {
         title: "SQS queue",
         tone,
@@ -287,8 +291,14 @@ fn queue(context: &ScreenContext<'_>) -> Hop {
 }
 
 /// How long the queue needs to be empty, where more waits than what is just passing through.
-fn drain(context: &ScreenContext<'_>, queue: &QueueSnapshot) -> Option<String> {
-    if queue.depth.visible == 0 || queue.oldest_age_secs.is_some_and(|age| age < PASSING_SECS) {
+fn drain(
+    context: &ScreenContext<'_>,
+    queue: &QueueSnapshot,
+    oldest: Option<OldestAge>,
+) -> Option<String> {
+    // The greatest age of a minute says nothing of now.
+    let is_young = oldest.is_some_and(|age| !age.is_bound && age.secs < PASSING_SECS);
+    if queue.depth.visible == 0 || is_young || context.pipeline.is_passing() {
         return None;
     }
     match context.pipeline.draining() {
@@ -318,9 +328,10 @@ fn database(context: &ScreenContext<'_>) -> Hop {
         return unknown("database", "rows", Freshness::of_totals(context));
     };
     let freshness = Freshness::of_totals(context);
-    let rate = context.pipeline.stored_per_sec().map_or_else(
+    let stored = context.pipeline.stored_rate();
+    let rate = stored.map_or_else(
         || format!("{UNKNOWN} rows/s"),
-        |per_sec| format!("+{}", rate_of_rows(per_sec)),
+        |rate| format!("+{}", rate_of_rows(rate.per_sec)),
     );
     let about = if totals.total_is_estimate {
         "about "
@@ -348,7 +359,12 @@ fn database(context: &ScreenContext<'_>) -> Hop {
     );
     let freshness_is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
-    rest.extend(context.pipeline.stored_rate().map(period));
+    // A rate of some seconds is that of now.
+    rest.extend(
+        stored
+            .filter(|rate| rate.until - rate.since > RATE_OF_NOW)
+            .map(period),
+    );
     let rows = format!("{about}{}", counted(totals.total, "row"));
     // Records that are erased or expire change it, and no metric has them.
     let rows = if is_of_now || !freshness_is_fresh {
@@ -416,14 +432,18 @@ fn dead_letters(context: &ScreenContext<'_>) -> Hop {
     rest.push(format!("in flight {}", count(queue.depth.in_flight)));
     if let Some(age) = context.pipeline.oldest_dead_letter().filter(|_| number > 0) {
         rest.push(format!("oldest {}", age.text()));
-        let since = age.at.map_or(0, |at| age_secs(at, context.now));
         let source = context.pipeline.source_queue.value();
         let left = TimeLeft::of_dead_letter(
-            age.secs + since,
+            age.secs + age_secs(age.until, context.now),
             queue.settings.retention_secs,
             source.map(|source| source.settings.retention_secs),
         );
-        rest.push(format!("first expires {}", left.text()));
+        let left = if context.pipeline.dead_letter_looks.may_be_gone(age) {
+            left.text_at_least()
+        } else {
+            Some(left.text())
+        };
+        rest.extend(left.map(|left| format!("first expires {left}")));
     }
     Hop {
         title: "DLQ",

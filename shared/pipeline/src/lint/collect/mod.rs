@@ -147,8 +147,8 @@ impl Pipeline {
     }
 
     async fn dead_letter_age(&self) -> Fact<u64> {
-        match self.oldest_age_secs(QueueRole::DeadLetter).await {
-            Some(age) => Fact::Known(age),
+        match self.oldest_age(QueueRole::DeadLetter).await {
+            Some(age) => Fact::Known(age.secs),
             None => Fact::Unknown(
                 "CloudWatch has no recent value of ApproximateAgeOfOldestMessage of the dead-letter queue"
                     .to_owned(),

@@ -82,6 +82,26 @@ fn budget_of_few_events_comes_last_and_says_why_it_is_not_known() {
 }
 
 #[test]
+fn budgets_that_were_read_long_ago_have_their_time() {
+    let on_aws = Environment {
+        endpoint_url: None,
+        ..environment()
+    };
+    let known = Pipeline {
+        budgets: Ok(spent_budgets()),
+        ..Pipeline::healthy()
+    };
+    let mut harness = Harness::new(on_aws, now(), 160, 45);
+    known.serve(&mut harness, now(), 0);
+    let spent = "12 min over) in 30 days";
+    assert!(!row(&harness, "✖ api-availability").contains("at 11:06:40"));
+    assert!(!row(&harness, spent).contains("as of"));
+    known.serve(&mut harness, now() + Duration::seconds(840), 0);
+    assert!(row(&harness, "✖ api-availability").contains("at 11:06:40"));
+    assert!(row(&harness, spent).contains("as of 14 min ago"));
+}
+
+#[test]
 fn budgets_that_cannot_be_read_are_told_and_the_last_ones_stay() {
     let known = Pipeline {
         budgets: Ok(spent_budgets()),

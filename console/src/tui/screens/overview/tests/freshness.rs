@@ -81,7 +81,7 @@ fn first_period_of_a_metric_is_no_rate() {
     let newest = |points: &mut Vec<Point>| {
         points.drain(..points.len() - 1);
     };
-    newest(&mut whole.sent);
+    newest(&mut whole.published);
     let after_a_gap = &mut whole.deleted;
     after_a_gap.remove(after_a_gap.len() - 3);
     let pipeline = Pipeline {
@@ -96,12 +96,12 @@ fn first_period_of_a_metric_is_no_rate() {
 }
 
 /// Asserts that the hops that CloudWatch knows are grey and show how old they are: a rate since the end of
-/// its period, the batches since they were read.
-fn assert_flows_are_old(harness: &Harness, rate_age: &str, read_age: &str) {
+/// its period, the batches since the end of the last of them.
+fn assert_flows_are_old(harness: &Harness, rate_age: &str, batches_age: &str) {
     let hops = [
         ("SNS topic", rate_age),
         ("ingest ƒ", rate_age),
-        ("per minute", read_age),
+        ("per minute", batches_age),
     ];
     for (hop, age) in hops {
         let row = row(harness, hop);
@@ -116,12 +116,12 @@ fn rates_are_not_green_while_their_source_is_frozen() {
     // The history is requested again, and nothing answers.
     harness.pass(10);
     harness.pass(LATE_SECS);
-    assert_flows_are_old(&harness, "as of 1 min ago", "as of 22 s ago");
+    assert_flows_are_old(&harness, "as of 1 min ago", "as of 2 min ago");
     // It is given up.
     let mut failing = harness_in(State::HistoryFails, 80, 24);
-    assert_flows_are_old(&failing, "as of 1 min ago", "as of 20 s ago");
+    assert_flows_are_old(&failing, "as of 1 min ago", "as of 2 min ago");
     failing.pass(600);
-    assert_flows_are_old(&failing, "as of 11 min ago", "as of 10 min ago");
+    assert_flows_are_old(&failing, "as of 11 min ago", "as of 12 min ago");
 }
 
 #[test]
@@ -139,18 +139,18 @@ fn what_an_unreachable_queue_held_is_shown_with_its_time() {
     // The history was read before the queue failed.
     let rates = row(&harness, "/s in");
     assert!(
-        rates.contains("○ 50.0/s in") && rates.contains("○ 51.3/s out"),
+        rates.contains("○ 48.0/s in") && rates.contains("○ 51.3/s out"),
         "{rates}"
     );
     assert!(
-        harness.text().contains("as of 10 s ago"),
+        harness.text().contains("as of 2 min ago"),
         "{}",
         harness.text()
     );
     // How fast they became more is known of that time alone.
     harness.pass(180);
     let finding = row(&harness, "37 dead letters");
-    assert!(finding.contains("37 more in 59 min"), "{finding}");
+    assert!(finding.contains("about 36 more since 10:07"), "{finding}");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn rate_of_records_falls_soon_after_the_last_record() {
 #[test]
 fn rates_of_an_old_period_are_not_green_in_a_fresh_answer() {
     let mut history = history(0.0);
-    for points in [&mut history.sent, &mut history.deleted] {
+    for points in [&mut history.published, &mut history.deleted] {
         points.truncate(56);
     }
     let history = Ok(history);
@@ -237,6 +237,25 @@ fn outcomes_per_minute_have_their_age_when_no_newer_metric_comes() {
 }
 
 #[test]
+fn ingest_is_not_doubted_because_no_database_is_configured() {
+    let totals = |is_not_configured| {
+        let pipeline = Pipeline {
+            totals: Err(Fault {
+                is_not_configured,
+                ..Fault::new("count the records".to_owned())
+            }),
+            ..Pipeline::healthy()
+        };
+        row(&served(&pipeline, 160, 45), "per minute")
+    };
+    let absent = totals(true);
+    assert!(absent.contains("● stored 2,890"), "{absent}");
+    assert!(!absent.contains("does not answer"), "{absent}");
+    let failed = totals(false);
+    assert!(failed.contains("the database does not answer"), "{failed}");
+}
+
+#[test]
 fn staleness_moves_on_the_screen_by_itself() {
     let mut harness = harness_in(State::Healthy, 80, 24);
     assert_eq!(
@@ -267,8 +286,9 @@ fn nothing_is_healthy_before_everything_was_seen() {
     assert!(!empty.contains("healthy"), "{empty}");
     assert!(!empty.contains("every part was checked"), "{empty}");
     for unknown in [
-        "the rate in",
-        "the rate out",
+        "the rate of the topic",
+        "the rate into the queue",
+        "the rate out of it",
         "the age of the oldest message",
     ] {
         let words = empty.split_whitespace().collect::<Vec<_>>().join(" ");

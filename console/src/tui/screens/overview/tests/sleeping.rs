@@ -191,24 +191,114 @@ fn database_that_came_back_is_read() {
     assert!(!text.contains("resuming"), "{text}");
 }
 
-#[test]
-fn ages_come_with_the_history() {
-    let mut harness = start();
+/// Messages that wait, and dead letters.
+fn waiting() -> Pipeline {
     let mut pipeline = idle();
     pipeline.source = Ok(queue("events-queue", 9, 0, None));
     if let Ok(history) = &mut pipeline.history {
         history.oldest_age_secs = points(|_| 95.0);
         history.dead_letter_age_secs = points(|_| 7_200.0);
     }
+    pipeline
+}
+
+#[test]
+fn age_does_not_outlive_the_messages_that_had_it() {
+    let mut harness = start();
+    let mut pipeline = waiting();
+    pipeline.serve(&mut harness, now(), 0);
+    let waited = "the oldest message had waited";
+    assert!(harness.text().contains(waited), "{}", harness.text());
+    for (secs, visible) in [(10, 0), (20, 9)] {
+        pipeline.source = Ok(queue("events-queue", visible, 0, None));
+        pipeline.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    let text = harness.text();
+    assert!(!text.contains(waited), "{text}");
+    assert!(text.contains("oldest ≤ 10 s at 11:07:00"), "{text}");
+}
+
+#[test]
+fn age_of_a_backlog_that_is_gone_needs_no_attention() {
+    let mut harness = start();
+    let mut pipeline = waiting();
+    if let Ok(history) = &mut pipeline.history {
+        history.deleted = points(|_| 1_200.0);
+    }
+    let waited = "the oldest message had waited";
+    let mut shown = |visible, secs| {
+        pipeline.source = Ok(queue("events-queue", visible, 0, None));
+        pipeline.serve(&mut harness, now() + Duration::seconds(secs), 0);
+        harness.text()
+    };
+    let before = shown(9, 0);
+    assert!(before.contains(waited), "no backlog was seen: {before}");
+    let backlog = shown(700, 10);
+    assert!(backlog.contains(waited), "{backlog}");
+    let gone = shown(3, 20);
+    assert!(!gone.contains(waited), "{gone}");
+    assert!(
+        gone.contains("oldest ≤ 1 min 35 s"),
+        "still true of its time: {gone}"
+    );
+    assert!(gone.contains("● depth 3"), "{gone}");
+}
+
+#[test]
+fn age_and_expiry_are_not_those_of_a_dead_letter_that_may_be_gone() {
+    let mut harness = start();
+    let mut pipeline = waiting();
+    pipeline.serve(&mut harness, now(), 0);
+    assert!(row(&harness, "3 dead letters in").contains("oldest up to 2 h"));
+    pipeline.dead = Ok(queue("events-dead-letters", 2, 0, None));
+    pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
+    let dead_letters = row(&harness, "DLQ ▲ 2");
+    let left = "first expires in 9 d 21 h or later";
+    assert!(dead_letters.contains(left), "{dead_letters}");
+    let finding = row(&harness, "2 dead letters in");
+    assert!(!finding.contains("oldest"), "{finding}");
+}
+
+#[test]
+fn messages_that_pass_are_no_queue_that_drains() {
+    let mut harness = start();
+    // 15 leave in a second.
+    let mut pipeline = waiting();
+    if let Ok(history) = &mut pipeline.history {
+        history.oldest_age_secs = points(|_| 24.0);
+        history.sent = points(|_| 890.0);
+        history.deleted = points(|_| 900.0);
+    }
+    let mut shown = |depths: [u64; 3]| {
+        for (look, visible) in (0..).zip(depths) {
+            pipeline.source = Ok(queue("events-queue", visible, 0, None));
+            let at = harness.now + Duration::seconds(if look == 0 { 60 } else { 10 });
+            pipeline.serve(&mut harness, at, 0);
+        }
+        harness.text()
+    };
+    let passing = shown([5, 4, 3]);
+    assert!(!passing.contains("empty in"), "{passing}");
+    let waits = shown([500, 400, 300]);
+    assert!(waits.contains("empty in"), "{waits}");
+}
+
+#[test]
+fn ages_come_with_the_history() {
+    let mut harness = start();
+    let pipeline = waiting();
     pipeline.serve(&mut harness, now(), 0);
     pipeline.serve(&mut harness, now() + Duration::seconds(10), 0);
     let text = harness.text();
     assert!(
-        text.contains("the oldest message had waited for 1 min 35 s at 11:06:40"),
+        text.contains("the oldest message had waited for up to 1 min 35 s from 11:05 to 11:06"),
         "{text}"
     );
     let dead_letters = row(&harness, "DLQ ▲ 3");
-    assert!(dead_letters.contains("oldest 2 h at 11:06:40"), "{text}");
+    assert!(
+        dead_letters.contains("oldest ≤ 2 h from 11:05 to 11:06"),
+        "{text}"
+    );
     // What is left of the retention goes on with the time.
     assert!(
         dead_letters.contains("first expires in 9 d 21 h to 13 d 21 h"),
@@ -265,6 +355,16 @@ fn newest_record_has_its_time_where_the_totals_are_older_than_a_moment() {
     harness.tick();
     assert!(newest(&harness).contains("newest 1 s before"));
     assert!(row(&harness, " rows at ").contains("1,204,553 rows at 11:06:40"));
+}
+
+#[test]
+fn rate_of_records_that_are_seldom_counted_has_its_time() {
+    let mut harness = awake();
+    idle().serve(&mut harness, now(), 0);
+    idle().serve(&mut harness, now() + Duration::seconds(60), 600);
+    let text = harness.text();
+    assert!(text.contains("+10.0 rows/s"), "{text}");
+    assert!(text.contains("1 min to 11:07:40"), "{text}");
 }
 
 #[test]

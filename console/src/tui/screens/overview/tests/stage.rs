@@ -23,6 +23,7 @@ use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, ReadPath,
     RecordTotals,
 };
+use pipeline::oldest_age::OldestAge;
 use pipeline::slo::{ErrorBudget, Objective};
 
 /// Every state that the overview can be seen in.
@@ -68,7 +69,7 @@ pub(crate) fn queue(
             in_flight,
             delayed: 0,
         },
-        oldest_age_secs,
+        oldest: oldest_age_secs.map(|secs| read_at(secs, now())),
         settings: QueueSettings {
             name: name.to_owned(),
             visibility_timeout_secs: 60,
@@ -80,6 +81,27 @@ pub(crate) fn queue(
             max_receive_count: name.ends_with("queue").then_some(3),
         },
     }
+}
+
+/// An age of one value, which CloudWatch had two seconds before it was read.
+fn read_at(secs: u64, at: DateTime<Utc>) -> OldestAge {
+    let since = at - Duration::seconds(2);
+    OldestAge {
+        secs,
+        is_bound: false,
+        since,
+        until: since + Duration::seconds(1),
+    }
+}
+
+/// A queue as it is read then.
+fn read_queue(
+    queue: &Result<QueueSnapshot, Fault>,
+    at: DateTime<Utc>,
+) -> Result<QueueSnapshot, Fault> {
+    let mut queue = queue.clone()?;
+    queue.oldest = queue.oldest.map(|age| read_at(age.secs, at));
+    Ok(queue)
 }
 
 pub(crate) fn points(values: impl Fn(i64) -> f64) -> Vec<Point> {
@@ -103,6 +125,7 @@ pub(crate) fn history(dead_letters: f64) -> History {
             }
         }),
         oldest_age_secs: points(|_| 1.0),
+        published: points(|minute| 2_760.0 + (minute % 7) as f64 * 60.0),
         sent: points(|minute| 2_880.0 + (minute % 7) as f64 * 60.0),
         deleted: points(|minute| 2_900.0 + (minute % 5) as f64 * 60.0),
         dead_letters: points(|minute| dead_letters * minute as f64 / 59.0),
@@ -250,8 +273,8 @@ impl Pipeline {
 
     pub(crate) fn answer(&self, request: Request, at: DateTime<Utc>, more: u64) -> Reply {
         match request {
-            Request::Queue(QueueRole::Source, to) => to.answer(self.source.clone()),
-            Request::Queue(QueueRole::DeadLetter, to) => to.answer(self.dead.clone()),
+            Request::Queue(QueueRole::Source, to) => to.answer(read_queue(&self.source, at)),
+            Request::Queue(QueueRole::DeadLetter, to) => to.answer(read_queue(&self.dead, at)),
             Request::History(to) => to.answer(self.history.clone()),
             Request::Totals(to) => to.answer(self.totals.clone().map(|total| RecordTotals {
                 total: total + more,
