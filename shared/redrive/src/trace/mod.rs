@@ -278,7 +278,7 @@ fn unrecorded(facts: &[TraceFact]) -> Vec<Gap> {
     );
     let queued = (
         Place::Queue,
-        "when it came into the queue, and how often it was received: SQS tells that of a received message alone",
+        "when it came into the queue, and how often it was received: SQS shows that of a received message alone",
     );
     let logs = (
         Place::Logs,
