@@ -192,7 +192,7 @@ run "missing_package_is_refused" {
   variables {
     package_path = "tests/functions/none.zip"
   }
-  expect_failures = [var.package_path]
+  expect_failures = [aws_lambda_function.this]
 }
 
 run "unknown_architecture_is_refused" {

@@ -58,6 +58,15 @@ pub(crate) async fn applied() -> Result<(), Failed> {
 
     operate(&terraform.folder).await?;
 
+    // By hand, the same values are variables.
+    let values = std::fs::read_to_string(packages.join("functions.tfvars.json"))?;
+    let values: Value = serde_json::from_str(&values)?;
+    terraform.variables.extend([
+        ("functions_folder", packages.display().to_string()),
+        ("functions_release", values["functions_release"].to_string()),
+        ("architecture", architecture.to_string()),
+    ]);
+    // Other packages stand for the released ones there.
     let mut looking = deploy("drift", &terraform, &plan);
     let output = output(&mut looking)?;
     let text = std::fs::read_to_string(plan.join("plan.md"))?;
@@ -76,14 +85,6 @@ pub(crate) async fn applied() -> Result<(), Failed> {
         return Err(failure(&looking, &output));
     }
 
-    // By hand, the same values are variables.
-    let values = std::fs::read_to_string(packages.join("functions.tfvars.json"))?;
-    let values: Value = serde_json::from_str(&values)?;
-    terraform.variables.extend([
-        ("functions_folder", packages.display().to_string()),
-        ("functions_release", values["functions_release"].to_string()),
-        ("architecture", architecture.to_string()),
-    ]);
     let unexpected: Vec<String> = terraform
         .changes()
         .await?
@@ -93,6 +94,10 @@ pub(crate) async fn applied() -> Result<(), Failed> {
         .collect();
     assert_eq!(unexpected, [""; 0], "a second plan changes these");
 
+    // Whoever destroys need not have the packages.
+    terraform
+        .variables
+        .retain(|(name, _)| !name.starts_with("functions_"));
     let destroy = ["destroy", "-no-color", "-auto-approve", "-input=false"];
     terraform.run(&destroy).await?;
     assert_eq!(terraform.run(&["state", "list"]).await?.trim(), "");

@@ -38,6 +38,11 @@ output "database_host" {
   value       = module.pipeline.database_host
 }
 
+output "database_reader_host" {
+  description = "Host of the database's readers, for analysts; null where there is none."
+  value       = module.pipeline.database_reader_host
+}
+
 output "database_port" {
   description = "Port of the database."
   value       = module.pipeline.database_port
@@ -91,4 +96,19 @@ output "notification_topic_arn" {
 output "dashboard_name" {
   description = "Name of the CloudWatch dashboard."
   value       = module.pipeline.dashboard_name
+}
+
+output "slo_alarm_names" {
+  description = "Names of the alarms of the objectives; empty where they have none."
+  value       = module.pipeline.slo_alarm_names
+}
+
+output "export_bucket" {
+  description = "Bucket for `opsconsole export --into s3://BUCKET/PREFIX`; null where there is none."
+  value       = module.pipeline.export_bucket
+}
+
+output "migrations_hash" {
+  description = "Digest of the migrations that were run, as in functions.tfvars.json of a release."
+  value       = module.pipeline.migrations_hash
 }

@@ -47,4 +47,12 @@ resource "aws_lambda_function" "this" {
 
   # Lambda checks the role's permissions when it creates the function.
   depends_on = [aws_iam_role_policy.this, aws_cloudwatch_log_group.this]
+
+  lifecycle {
+    # No validation of the variable: `destroy` needs no package, and would be refused.
+    precondition {
+      condition     = fileexists(var.package_path)
+      error_message = "There is no ${var.package_path}: build the functions first (see terraform/README.md, \"Build\"), or set functions_folder to those of a release."
+    }
+  }
 }

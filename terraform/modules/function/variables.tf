@@ -11,11 +11,6 @@ variable "name" {
 variable "package_path" {
   description = "Zip file with the binary \"bootstrap\"."
   type        = string
-
-  validation {
-    condition     = fileexists(var.package_path)
-    error_message = "There is no ${var.package_path}: build the functions first (see terraform/README.md, \"Build\"), or set functions_folder."
-  }
 }
 
 variable "architecture" {

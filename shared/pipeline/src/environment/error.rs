@@ -7,8 +7,8 @@ use std::path::PathBuf;
 pub enum EnvironmentError {
     /// No environment is configured or running.
     #[error(
-        "no environment: nothing is configured and no demo is running; start one with `cargo demo` \
-         or describe one in config.toml"
+        "no environment: nothing is configured and no demo is running; add one with `opsconsole env import DIR`, \
+         or start one with `cargo demo` in a checkout of the source code"
     )]
     None,
     /// Several exist and `--env` is missing.
@@ -19,7 +19,7 @@ pub enum EnvironmentError {
     },
     /// There is no environment of this name.
     #[error(
-        "no environment {name:?}; known: {}; `cargo demo` starts one",
+        "no environment {name:?}; known: {}; add one with `opsconsole env import DIR`",
         if .known.is_empty() { "none".to_owned() } else { .known.join(", ") }
     )]
     Unknown {
