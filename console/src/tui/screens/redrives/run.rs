@@ -113,7 +113,11 @@ impl Run {
         self.canary_steps.clone_from(&progress.canary_steps);
         let (done, sent) = (progress.counts.done(), progress.counts.sent());
         self.progress = Some(progress);
+        // What was sent may all be stored: then the step did not fail, and something else stopped the next one.
+        let counts = self.counts();
+        let is_all_stored = counts.unproved() == 0 && counts.dead_again == 0;
         if self.own_pause().is_some()
+            && !is_all_stored
             && let Some(end) = self.canary_steps.iter().rfind(|end| **end <= done)
         {
             self.failed_steps.insert(*end);

@@ -151,6 +151,28 @@ fn rate_is_measured_and_the_time_left_shown() {
 }
 
 #[test]
+fn canary_that_is_stored_did_not_fail_where_the_ledger_stops_the_next_step() {
+    let failed = |stored| {
+        let (mut harness, to) = begun();
+        let counts = Counts {
+            moved: 1,
+            stored,
+            waiting: 36,
+            ..Counts::default()
+        };
+        let command = RunCommand::Pause(Pause::Redrive("the ledger does not answer".to_owned()));
+        let progress = Progress {
+            command,
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), progress);
+        harness.text().contains("1 ✖")
+    };
+    assert!(failed(0), "nobody knows of it");
+    assert!(!failed(1));
+}
+
+#[test]
 fn silence_that_is_over_makes_no_rate() {
     let (mut harness, to) = begun();
     let begin = harness.now;
