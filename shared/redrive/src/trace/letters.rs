@@ -321,10 +321,10 @@ fn death(message: &DeadLetter) -> String {
         false => "",
     };
     format!(
-        "dead letter {}: {}{moved}; received {} times since, mostly by this console; SQS deletes it at {}",
+        "dead letter {}: {}{moved}; received {} since, mostly by this console; SQS deletes it at {}",
         message.message_id,
         why(message),
-        message.receive_count,
+        pipeline::text::in_words(u64::from(message.receive_count), "time"),
         moment(message.expires_at)
     )
 }
