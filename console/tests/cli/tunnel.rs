@@ -312,17 +312,17 @@ fn command_that_fails_is_told_with_its_last_line_and_the_api_answers_instead() {
     );
 }
 
-#[test]
-fn tunnel_that_is_open_and_forwards_nothing_is_named() {
-    let turn = deployed();
-    let program = Program::new();
-    let script = program.write("stuck.py", STUCK);
-    let more = format!(
+/// The lines of an environment whose database is behind a script.
+fn entry(program: &Program, script: &str) -> String {
+    let script = program.write("tunnel.py", script);
+    format!(
         "database_url = \"postgres://me@{HOST}:{PORT}/events?sslmode=verify-full\"\n\
          tunnel = \"python3 {} {{local_port}}\"\n",
         script.display()
-    );
-    program.configure(&without_api(&turn, &more));
+    )
+}
+
+fn assert_open_tunnel_is_named(program: &Program) {
     let answer = program.run(&["records", "list"]);
     assert_eq!(answer.code, 3, "{answer:?}");
     let expected = "(through the tunnel, which is open)";
@@ -330,22 +330,23 @@ fn tunnel_that_is_open_and_forwards_nothing_is_named() {
 }
 
 #[test]
+fn tunnel_that_is_open_and_forwards_nothing_is_named() {
+    let turn = deployed();
+    let program = Program::new();
+    let more = entry(&program, STUCK);
+    program.configure(&without_api(&turn, &more));
+    assert_open_tunnel_is_named(&program);
+}
+
+#[test]
 fn api_answers_where_the_tunnel_ends_each_connection() {
     let turn = deployed();
     let program = Program::new();
-    let script = program.write("closes.py", CLOSES);
-    let more = format!(
-        "database_url = \"postgres://me@{HOST}:{PORT}/events?sslmode=verify-full\"\n\
-         tunnel = \"python3 {} {{local_port}}\"\n",
-        script.display()
-    );
+    let more = entry(&program, CLOSES);
     program.configure(&configuration::by_api(&turn.endpoints, &more));
     program.json_ok(&["records", "list"]);
     program.configure(&without_api(&turn, &more));
-    let answer = program.run(&["records", "list"]);
-    assert_eq!(answer.code, 3, "{answer:?}");
-    let expected = "(through the tunnel, which is open)";
-    assert!(answer.stderr.contains(expected), "{answer:?}");
+    assert_open_tunnel_is_named(&program);
 }
 
 #[test]
