@@ -58,7 +58,8 @@ impl Lint {
         }
     }
 
-    /// `3 findings · as of 12:03:07 UTC · 40 passed · 4 not checked`
+    /// `3 findings · as of 12:03:07 UTC · 4 not checked · 40 passed`: the last ones go where there is little room, and
+    /// what passed is the least.
     fn pieces(&self, context: &ScreenContext<'_>) -> Vec<(String, Style)> {
         let muted = context.theme.muted();
         let mut pieces = Vec::new();
@@ -71,14 +72,13 @@ impl Lint {
             let number = |length: usize| count(length as u64);
             let findings = counted(report.findings.len() as u64, "finding");
             pieces.push((findings, Style::new()));
-            // Where there is little room, their time stays.
             pieces.push((format!("as of {} UTC", clock(fetched.fetched_at)), muted));
+            let unchecked = report.not_checked.len();
+            pieces.push((format!("{} not checked", number(unchecked)), Style::new()));
             pieces.push((
                 format!("{} passed", number(report.passed.len())),
                 Style::new(),
             ));
-            let unchecked = report.not_checked.len();
-            pieces.push((format!("{} not checked", number(unchecked)), Style::new()));
         }
         pieces
     }
