@@ -1,7 +1,5 @@
 //! `trace` on the whole pipeline: where an event is, what is known of its way, and what is not.
 
-use std::sync::LazyLock;
-
 use serde_json::{Value, json};
 
 use crate::pipeline::{Turn, deployed};
@@ -13,16 +11,10 @@ const SOURCE: &str = "/trace/it's%20a+test";
 /// Nothing listens there.
 const NO_DATABASE: &str = "database_url = \"postgres://nobody@127.0.0.1:1/events\"\n";
 
-/// A time that no retention horizon has passed.
-static TIME: LazyLock<String> = LazyLock::new(|| {
-    let time = chrono::Utc::now() - chrono::TimeDelta::minutes(10);
-    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
-});
-
 fn event(id: &str) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": SOURCE, "type": "trace.tested",
-        "time": *TIME, "data": {"title": "\u{1b}[2J"},
+        "time": "2026-01-31T12:00:00Z", "data": {"title": "\u{1b}[2J"},
     })
 }
 
@@ -89,7 +81,7 @@ fn stored_event_has_its_record_its_partition_and_the_answer_of_the_api() {
         .to_owned();
     assert!(readable.contains("status 200"), "{readable}");
     let occurred = &facts(&traced, "occurred")[0];
-    assert_eq!(occurred["at"], **TIME);
+    assert_eq!(occurred["at"], "2026-01-31T12:00:00Z");
     assert_eq!(unread(&traced), [""; 0], "{traced}");
     // Nothing that is known is silently absent: the publication of a file is not on record by its events.
     let unknown = traced["unknown"].to_string();
@@ -134,13 +126,13 @@ fn dead_event_is_found_where_the_dead_letters_are_searched_and_all_are_released(
 fn event_that_was_mended_and_redriven_has_the_redrive_on_its_time_line() {
     let turn = deployed();
     let message_id = kill(&turn, "redriven");
-    let patch = format!(".time = {:?}", *TIME);
+    let patch = r#".time = "2026-01-31T12:00:00Z""#;
     let redrive = [
         "redrive",
         "run",
         &message_id,
         "--patch",
-        &patch,
+        patch,
         "--yes",
         "--reason",
         "forgot",
