@@ -353,8 +353,7 @@ fn top_level_is_closed() {
     );
 }
 
-/// A new failure code must not be absent where the list is written by hand.
-/// A path of that table is from the top, or from a folder above the one before it.
+/// A path of the table "where do I add" is from the top, or from a folder above the one before it.
 #[test]
 fn places_where_something_is_added_exist() {
     let top = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -382,6 +381,7 @@ fn places_where_something_is_added_exist() {
     assert!(seen > 30, "the check sees only {seen} paths");
 }
 
+/// A new failure code must not be absent where the list is written by hand.
 #[test]
 fn dashboard_and_readme_have_every_failure_code() {
     let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));

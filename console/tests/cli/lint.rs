@@ -6,9 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use aws_sdk_cloudwatch::types::{
-    ComparisonOperator, Dimension, MetricDatum, StateValue, Statistic,
-};
+use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StateValue};
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
@@ -19,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
+use super::alarms::{above_zero, set_state};
 use crate::pipeline::{Turn, deployed};
 use crate::support::configuration::{self, NOBODY, environment_at};
 use crate::support::program::Program;
@@ -146,21 +145,8 @@ impl Sound {
 
     async fn alarm(&self, name: &str, (metric, queue): (&str, &str), action: Option<&str>) {
         let dimension = Dimension::builder().name("QueueName").value(queue).build();
-        self.cloudwatch
-            .put_metric_alarm()
-            .alarm_name(name)
-            .namespace("AWS/SQS")
-            .metric_name(metric)
-            .dimensions(dimension)
-            .statistic(Statistic::Maximum)
-            .period(60)
-            .evaluation_periods(1)
-            .threshold(0.0)
-            .comparison_operator(ComparisonOperator::GreaterThanThreshold)
-            .set_alarm_actions(action.map(|action| vec![action.to_owned()]))
-            .send()
-            .await
-            .unwrap();
+        let alarm = above_zero(&self.cloudwatch, name, ("AWS/SQS", metric), action);
+        alarm.dimensions(dimension).send().await.unwrap();
     }
 
     async fn composite_alarm(&self, name: &str, child: &str) {
@@ -171,9 +157,7 @@ impl Sound {
     }
 
     async fn alarm_state(&self, name: &str, state: StateValue) {
-        let request = self.cloudwatch.set_alarm_state().alarm_name(name);
-        let request = request.state_value(state).state_reason("the test says so");
-        request.send().await.unwrap();
+        set_state(&self.cloudwatch, name, state, "the test says so").await;
     }
 
     async fn sql(&self, statements: &[&str]) {

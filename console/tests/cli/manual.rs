@@ -41,7 +41,10 @@ fn manual_pages_are_written_and_a_formatter_has_no_complaint() {
         let has_manual = head.contains("opsconsole manual");
         assert!(has_manual || page != "opsconsole.1", "{text}");
         let foot = text.lines().rfind(|line| !line.is_empty()).unwrap();
-        assert!(foot.starts_with("opsconsole 0."), "{text}");
+        assert!(
+            foot.starts_with(concat!("opsconsole ", env!("CARGO_PKG_VERSION"))),
+            "{text}"
+        );
     }
 }
 

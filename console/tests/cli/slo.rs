@@ -50,29 +50,14 @@ fn status_shows_what_is_left_of_each_budget_and_nothing_where_nothing_is_known()
         ("expired", [0.0, 0.0]),
         ("dead_lettered", [1e6, 0.0]),
     ];
-    let dimension = ("FunctionName", INGEST);
     for (metric, values) in ingest {
-        let (name, of) = dimension;
-        put(
-            &turn,
-            "OpsConsole/Ingest",
-            (metric, name, of),
-            HOURS_AGO,
-            values,
-        );
+        let metric = (metric, "FunctionName", INGEST);
+        put(&turn, "OpsConsole/Ingest", metric, HOURS_AGO, values);
     }
     // So many that what waits in the shared queues does not count.
     let published = [4e8 + 2e6 + 5e5, 6e8 + 2e6 + 5.1e5];
-    let published = [("NumberOfMessagesPublished", published)];
-    for (metric, values) in published {
-        put(
-            &turn,
-            "AWS/SNS",
-            (metric, "TopicName", TOPIC),
-            HOURS_AGO,
-            values,
-        );
-    }
+    let metric = ("NumberOfMessagesPublished", "TopicName", TOPIC);
+    put(&turn, "AWS/SNS", metric, HOURS_AGO, published);
 
     let status = program.json_ok(&["status"]);
     assert_eq!(

@@ -25,7 +25,7 @@ struct Searching {
 }
 
 impl Searching {
-    /// Begins a search; some of the dead letters are hidden when this returns, unless it is over.
+    /// Begins a search; some of the dead letters are hidden when this returns.
     async fn begin() -> Self {
         let queues = Queues::start().await;
         queues.add_dead_letters(&numbered(TOTAL), &[]).await;
@@ -45,6 +45,10 @@ impl Searching {
         while !task.is_finished() && queues.depth(QueueRole::DeadLetter).await.1 == 0 {
             tokio::task::yield_now().await;
         }
+        assert!(
+            !task.is_finished(),
+            "the search was over before it was cancelled"
+        );
         Self {
             queues,
             cancel,
@@ -59,7 +63,7 @@ async fn cancelled_search_has_released_everything_when_it_ends() {
     let _machine = machine::shared();
     let searching = Searching::begin().await;
     searching.cancel.cancel();
-    searching.task.await.unwrap();
+    assert_eq!(searching.task.await.unwrap(), None);
     let depth = searching.queues.depth(QueueRole::DeadLetter).await;
     assert_eq!(depth, (TOTAL, 0));
 }

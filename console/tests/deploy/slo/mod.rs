@@ -51,7 +51,7 @@ pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 8] {
             upgrade,
         ),
         trial(
-            "pause_that_is_announced_until_the_queue_is_empty_calls_nobody",
+            "pause_that_is_announced_until_the_queue_is_empty_notifies_nobody",
             terraform,
             pause,
         ),
