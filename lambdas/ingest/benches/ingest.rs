@@ -1,7 +1,7 @@
 //! Throughput, CPU time, memory and cold start of the function, compared with the limit of the database
 //! and with handlers in Python and Node.
 //!
-//! `cargo bench -p ingest` starts a private PostgreSQL whose commits are durable. All subjects write
+//! `cargo bench -p ingest --bench ingest` starts a private PostgreSQL whose commits are durable. All subjects write
 //! the same events into the same schema (`records` with its daily partitions and indexes, and the
 //! ledger `event_identities`), each into its own database. They take turns in every round, so that a busy
 //! machine slows all of them alike. Each client is a process that reads invocations as Lambda passes
