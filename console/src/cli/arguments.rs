@@ -118,9 +118,10 @@ Examples:
   opsconsole --env pilot env check
   opsconsole --env pilot env check --into s3://events-exports/daily
 
-Every access that this program needs is tried, all at once, each for at most 10 s: topic, queues,
-metrics, API, database; `lint` names what it alone lacks. Nothing is changed: what only a change could show, such as publishing, is
-listed as not-tried, with the command that would show it. A missing permission has its name in IAM.
+Every access that this program needs, `lint` too, is tried, all at once, each for at most 10 s:
+topic, queues, metrics, alarms, function, API, database. Nothing is changed: what only a change
+could show, such as publishing, is listed as not-tried, with the command that would show it. A
+missing permission has its name in IAM.
 
 JSON output: {\"environment\", \"checks\": [{\"access\", \"target\", \"outcome\", \"duration_ms\",
 \"permissions\", \"missing_permission\", \"detail\", \"next_step\"}]}; outcome is \"allowed\", \"denied\",

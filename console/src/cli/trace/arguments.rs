@@ -8,13 +8,14 @@ Examples:
   opsconsole trace /apps/crew 5b0cf6c2
   opsconsole --env pilot trace /apps/crew 5b0cf6c2 --search-dead-letters --output json
 
-Shows where one event is, in one sentence with the next step, and every hop of its way that anything
-remembers, in the order of time, each with where it was read: ledger and record, API, source queue,
+Shows where one event is, in one sentence with the next step, and every hop of its way that is on
+record, in the order of time, each with where it was read: ledger and record, API, source queue,
 dead letters, and from this machine the journals of redrives and replays (the newest 200) and the
-audit log (2000 changes of the environment). Each place has its own clock. What could not be read, is
-not searched or is recorded nowhere is listed with its reason. Nothing is changed. Dead letters are
-searched only with --search-dead-letters: SQS cannot read without receiving, so up to 10000 messages
-are hidden from others for up to a minute, and one receive of each is counted.
+audit log (2000 changes of the environment). Each place has its own clock. What could not be read,
+is not searched or is recorded nowhere is listed with its reason. Nothing is changed. Dead letters
+are searched only with --search-dead-letters: SQS cannot read without receiving, so up to 10000
+messages are hidden from others meanwhile, for two minutes where it is killed, and one receive of
+each is counted.
 JSON output: {\"environment\", \"source\", \"id\", \"traced_at\", \"conclusion\": {\"state\", \"text\",
 \"next_step\"}, \"facts\": [{\"at\", \"hop\", \"standing\", \"text\", \"read_from\", \"reference\"}], \"unknown\":
 [{\"place\", \"reason\", \"is_failure\"}], \"searched\": [{\"place\", \"extent\"}]}; state is \"stored\", \"gone\"

@@ -1,4 +1,4 @@
-//! Where one event is: every hop of its way that anything remembers, in the order of time.
+//! Where one event is: every hop of its way that is on record, in the order of time.
 //!
 //! Invariant: each fact names where it was read, and what was not read is named with its reason, never silently
 //! absent. The parts are read at once, each within its limit; none changes anything, and only the search of the dead
