@@ -1,5 +1,7 @@
 //! How a finding is mended.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// A command that mends it now, and a line of Terraform that keeps it mended; one of them at least.
@@ -40,4 +42,19 @@ impl Fix {
         let text = self.command.as_deref().or(self.terraform.as_deref());
         text.unwrap_or_default()
     }
+}
+
+/// Words that others chose, for a command: each stays one word where it is pasted into a shell.
+pub(super) fn words(words: &[&str]) -> String {
+    let words: Vec<Cow<'_, str>> = words.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// At a prompt `!` stands for an earlier command, and braces for several words; `shell_words` takes both for plain.
+fn quoted(word: &str) -> Cow<'_, str> {
+    let quoted = shell_words::quote(word);
+    if matches!(quoted, Cow::Borrowed(_)) && word.contains(['!', '{']) {
+        return Cow::Owned(format!("'{word}'"));
+    }
+    quoted
 }

@@ -2,7 +2,7 @@
 
 use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::facts::{AlarmFacts, Facts};
-use crate::lint::fix::Fix;
+use crate::lint::fix::{Fix, words};
 use crate::text::in_words;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -100,7 +100,7 @@ fn without_actions(facts: &Facts) -> Judged {
         let fix = Fix::command(format!(
             "{} cloudwatch enable-alarm-actions --alarm-names {}",
             facts.subject.aws,
-            silent.join(" ")
+            words(&silent)
         ))
         .or_terraform("notification_emails = [\"on-call@example.com\"]");
         let seen = if silent.len() == 1 {
@@ -123,7 +123,7 @@ fn insufficient_data(facts: &Facts) -> Judged {
         let fix = Fix::command(format!(
             "{} cloudwatch describe-alarms --alarm-names {}",
             facts.subject.aws,
-            unknown.join(" ")
+            words(&unknown)
         ));
         let seen = format!("INSUFFICIENT_DATA: {}", listed(&unknown));
         Found::new(Severity::Warning, seen, fix)
@@ -141,7 +141,7 @@ fn raised(facts: &Facts) -> Judged {
         let fix = Fix::command(format!(
             "{} cloudwatch describe-alarms --alarm-names {}",
             facts.subject.aws,
-            names.join(" ")
+            words(&names)
         ));
         let what_to_do = first.what_to_do.as_deref();
         let what_to_do = what_to_do.unwrap_or("no place in its description");

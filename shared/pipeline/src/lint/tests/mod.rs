@@ -180,6 +180,46 @@ fn every_command_acts_in_the_account_of_the_environment() {
     assert!(commands > 20, "the check sees only {commands} commands");
 }
 
+/// Whoever may write an alarm on a metric of this pipeline chooses its name, and the command is pasted.
+#[test]
+fn names_of_alarms_are_words_for_the_shell_and_nothing_more() {
+    fn silent(alarm: &mut AlarmFacts) {
+        alarm.actions = 0;
+    }
+    fn unknown(alarm: &mut AlarmFacts) {
+        alarm.state = "INSUFFICIENT_DATA".to_owned();
+    }
+    fn raised(alarm: &mut AlarmFacts) {
+        alarm.state = "ALARM".to_owned();
+    }
+    let faults = [
+        ("alarm-without-actions", silent as fn(&mut AlarmFacts)),
+        ("alarm-insufficient-data", unknown),
+        ("alarm-raised", raised),
+    ];
+    for (name, word) in [
+        ("a b; $(id)", "'a b; $(id)'"),
+        ("a`id`", "'a`id`'"),
+        ("it's", "'it'\\''s'"),
+        ("a!rm", "'a!rm'"),
+        ("{a,b}", "'{a,b}'"),
+        ("a-b_c.d", "a-b_c.d"),
+    ] {
+        for (id, fault) in faults {
+            let mut facts = healthy();
+            let alarm = alarm_of(&mut facts, "events-ingest-errors");
+            name.clone_into(&mut alarm.name);
+            fault(alarm);
+            let report = LintReport::of(&facts);
+            let finding = report.findings.first().unwrap();
+            assert_eq!(finding.id, id, "{name}");
+            let command = finding.fix.command.as_deref().unwrap();
+            let end = format!(" --alarm-names {word}");
+            assert!(command.ends_with(&end), "{id}: {command}");
+        }
+    }
+}
+
 #[test]
 fn worst_findings_come_first() {
     let mut facts = healthy();
