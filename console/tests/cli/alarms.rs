@@ -60,13 +60,16 @@ fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
     let own = format!("{TOPIC}-oldest-message");
     let window = format!("{TOPIC}-slo-freshness-1h-long");
     let foreign = "other-oldest-message".to_owned();
-    let names = [own.clone(), window.clone(), foreign.clone()];
+    // Of another pipeline, whose name begins with that of this one.
+    let pilot = format!("{TOPIC}-pilot-oldest-message");
+    let names = [own.clone(), window.clone(), foreign.clone(), pilot.clone()];
     let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
     let cloudwatch = Client::new(&config);
     turn.runtime.block_on(async {
         raise(&cloudwatch, &own, Some(&topic)).await;
         raise(&cloudwatch, &window, None).await;
         raise(&cloudwatch, &foreign, Some(&topic)).await;
+        raise(&cloudwatch, &pilot, Some(&topic)).await;
     });
     let status = program.json_ok(&["status"]);
     let shown = program.run(&["status"]).stdout;
@@ -89,6 +92,19 @@ fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
         shown.contains("what to do: https://runbooks.example/#oldest-message"),
         "{shown}"
     );
+}
+
+#[test]
+fn alarms_of_which_there_are_always_more_are_unknown() {
+    let service = DenyingService::start();
+    service.answer_with_endless_alarms();
+    let (code, status) = service.program.json(&["status"]);
+    assert_ne!(code, 0, "{status:#}");
+    assert_eq!(status["alarms"], Value::Null, "{status:#}");
+    let errors = status["errors"].as_array().unwrap();
+    let error = errors.iter().find(|error| error["part"] == "alarms");
+    let told = error.unwrap()["error"].as_str().unwrap();
+    assert!(told.contains("more than 5 pages of alarms"), "{told}");
 }
 
 #[test]

@@ -26,6 +26,8 @@ struct Rules {
     /// The operation that is refused, with the code.
     refused: Option<(String, String)>,
     account: String,
+    /// Whether there is a further page of alarms behind each.
+    alarms_are_endless: bool,
 }
 
 impl DenyingService {
@@ -34,6 +36,7 @@ impl DenyingService {
         let shared = Arc::new(Mutex::new(Rules {
             refused: None,
             account: "000000000000".to_owned(),
+            alarms_are_endless: false,
         }));
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -61,6 +64,11 @@ impl DenyingService {
     pub(crate) fn refuse(&self, operation: &str, code: &str) {
         let refused = (operation.to_owned(), code.to_owned());
         self.shared.lock().unwrap().refused = Some(refused);
+    }
+
+    /// Names a further page on each page of alarms.
+    pub(crate) fn answer_with_endless_alarms(&self) {
+        self.shared.lock().unwrap().alarms_are_endless = true;
     }
 
     pub(crate) fn answer_with_account(&self, account: &str) {
@@ -98,8 +106,14 @@ async fn serve(
                 ("content-type", "application/cbor"),
                 ("smithy-protocol", "rpc-v2-cbor"),
             ];
-            // An empty map.
-            (kind, vec![0xa0]).into_response()
+            let has_more = rules.alarms_are_endless && operation == "DescribeAlarms";
+            let page = if has_more {
+                cbor_pair("NextToken", "more")
+            } else {
+                // An empty map.
+                vec![0xa0]
+            };
+            (kind, page).into_response()
         }
         Protocol::S3 if operation == "ListObjectsV2" => ok("application/xml", LIST.to_owned()),
         Protocol::S3 => {
@@ -216,7 +230,7 @@ fn refusal(protocol: &Protocol, code: &str) -> Response {
                 ("content-type", "application/cbor"),
                 ("smithy-protocol", "rpc-v2-cbor"),
             ];
-            (status, kind, cbor_error(code)).into_response()
+            (status, kind, cbor_pair("__type", code)).into_response()
         }
         Protocol::S3 => {
             let body = format!("<Error><Code>{code}</Code></Error>");
@@ -230,11 +244,11 @@ fn refusal(protocol: &Protocol, code: &str) -> Response {
 }
 
 /// A map with one pair of short texts (RFC 8949, 3.1).
-fn cbor_error(code: &str) -> Vec<u8> {
+fn cbor_pair(name: &str, value: &str) -> Vec<u8> {
     let text = |text: &str| {
         let length = u8::try_from(text.len()).unwrap();
         assert!(length < 24, "{text}");
         [&[0x60 | length], text.as_bytes()].concat()
     };
-    [vec![0xa1], text("__type"), text(code)].concat()
+    [vec![0xa1], text(name), text(value)].concat()
 }

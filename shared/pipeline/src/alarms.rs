@@ -1,8 +1,10 @@
-//! The alarms of the pipeline that are raised, by one call of CloudWatch.
+//! The alarms of the pipeline that are raised, by few calls of CloudWatch.
 //!
 //! Invariant: only alarms that Terraform made for this pipeline, known by their names, and only those that notify: a
-//! window of an objective is below the alarm that does.
+//! window of an objective is below the alarm that does. `events-pilot` is another pipeline than `events`, so what stands
+//! behind the name of the pipeline must be a key that Terraform writes.
 
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::primitives::DateTime as Moment;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use chrono::{DateTime, Utc};
@@ -11,8 +13,37 @@ use serde::Serialize;
 use crate::printable::printable;
 use crate::{Attempt, Pipeline, PipelineError};
 
-/// Most alarms of one call (Amazon CloudWatch API reference, "DescribeAlarms"), more than one pipeline has.
-const RAISED_MAX: i32 = 100;
+/// Alarms of one page (Amazon CloudWatch API reference, "DescribeAlarms"), more than one pipeline has.
+const PAGE: i32 = 100;
+/// Most pages: names of other pipelines may begin the same.
+const PAGES_MAX: usize = 5;
+/// What stands behind `NAME-` in the names of the alarms that notify, as `alarms.tf` and `slo.tf` of
+/// `terraform/modules/observability` write it, in order.
+pub const ALARM_KEYS: [&str; 23] = [
+    "api-5xx",
+    "api-errors",
+    "api-latency",
+    "api-throttles",
+    "database-capacity",
+    "database-connections",
+    "dead-letters",
+    "ingest-errors",
+    "ingest-lag",
+    "ingest-throttles",
+    "lost",
+    "migrate-errors",
+    "migrate-throttles",
+    "oldest-message",
+    "slo-api-availability-fast",
+    "slo-api-availability-slow",
+    "slo-api-latency-fast",
+    "slo-api-latency-slow",
+    "slo-durability-fast",
+    "slo-durability-slow",
+    "slo-freshness-fast",
+    "slo-freshness-slow",
+    "undelivered",
+];
 /// What stands in an alarm's description before the address of its runbook, as `terraform/modules/observability` writes
 /// it.
 const WHAT_TO_DO: &str = "What to do: ";
@@ -34,44 +65,73 @@ impl Pipeline {
     /// The raised alarms of this pipeline by their names.
     ///
     /// # Errors
-    /// When CloudWatch does not answer.
+    /// When CloudWatch does not answer, or has more than some pages of them.
     pub async fn raised_alarms(&self) -> Result<Vec<RaisedAlarm>, PipelineError> {
-        let attempt = Attempt::start("list the raised alarms", self.aws_address("monitoring"));
-        let prefix = format!("{}-", self.topic_name());
-        let request = self
-            .aws()
-            .await
-            .cloudwatch
+        let attempt = self.attempt_of_raised_alarms();
+        let prefix = self.alarm_prefix();
+        let (mut raised, mut next) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let page = self.page_of_raised_alarms(&attempt, next.take()).await?;
+            raised.extend(raised_on(&page, &prefix));
+            next = page.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                raised.sort_by(|one, other| one.name.cmp(&other.name));
+                return Ok(raised);
+            }
+        }
+        Err(attempt.refused(format!(
+            "more than {PAGES_MAX} pages of alarms whose names begin with {prefix:?}"
+        )))
+    }
+
+    fn attempt_of_raised_alarms(&self) -> Attempt {
+        Attempt::start("list the raised alarms", self.aws_address("monitoring"))
+    }
+
+    fn alarm_prefix(&self) -> String {
+        format!("{}-", self.topic_name())
+    }
+
+    async fn page_of_raised_alarms(
+        &self,
+        attempt: &Attempt,
+        next: Option<String>,
+    ) -> Result<DescribeAlarmsOutput, PipelineError> {
+        let cloudwatch = &self.aws().await.cloudwatch;
+        let request = cloudwatch
             .describe_alarms()
-            .alarm_name_prefix(&prefix)
+            .alarm_name_prefix(self.alarm_prefix())
             .alarm_types(AlarmType::MetricAlarm)
             .alarm_types(AlarmType::CompositeAlarm)
             .state_value(StateValue::Alarm)
-            .max_records(RAISED_MAX);
-        let answer = request.send().await.map_err(|error| attempt.sdk(&error))?;
-        let metric = answer.metric_alarms().iter().map(|alarm| Seen {
-            name: alarm.alarm_name(),
-            state: alarm.state_value().map(StateValue::as_str),
-            actions: alarm.alarm_actions().len(),
-            since: alarm.state_transitioned_timestamp(),
-            reason: alarm.state_reason(),
-            description: alarm.alarm_description(),
-        });
-        let composite = answer.composite_alarms().iter().map(|alarm| Seen {
-            name: alarm.alarm_name(),
-            state: alarm.state_value().map(StateValue::as_str),
-            actions: alarm.alarm_actions().len(),
-            since: alarm.state_transitioned_timestamp(),
-            reason: alarm.state_reason(),
-            description: alarm.alarm_description(),
-        });
-        let mut raised: Vec<RaisedAlarm> = metric
-            .chain(composite)
-            .filter_map(|seen| seen.raised(&prefix))
-            .collect();
-        raised.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(raised)
+            .max_records(PAGE)
+            .set_next_token(next);
+        request.send().await.map_err(|error| attempt.sdk(&error))
     }
+}
+
+/// Those of this pipeline on a page.
+fn raised_on(page: &DescribeAlarmsOutput, prefix: &str) -> Vec<RaisedAlarm> {
+    let metric = page.metric_alarms().iter().map(|alarm| Seen {
+        name: alarm.alarm_name(),
+        state: alarm.state_value().map(StateValue::as_str),
+        actions: alarm.alarm_actions().len(),
+        since: alarm.state_transitioned_timestamp(),
+        reason: alarm.state_reason(),
+        description: alarm.alarm_description(),
+    });
+    let composite = page.composite_alarms().iter().map(|alarm| Seen {
+        name: alarm.alarm_name(),
+        state: alarm.state_value().map(StateValue::as_str),
+        actions: alarm.alarm_actions().len(),
+        since: alarm.state_transitioned_timestamp(),
+        reason: alarm.state_reason(),
+        description: alarm.alarm_description(),
+    });
+    metric
+        .chain(composite)
+        .filter_map(|seen| seen.raised(prefix))
+        .collect()
 }
 
 /// What both kinds of alarms have.
@@ -87,7 +147,11 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     fn raised(self, prefix: &str) -> Option<RaisedAlarm> {
-        let name = self.name.filter(|name| name.starts_with(prefix))?;
+        let name = self.name?;
+        let key = name.strip_prefix(prefix)?;
+        if !ALARM_KEYS.contains(&key) {
+            return None;
+        }
         if self.state != Some(StateValue::Alarm.as_str()) || self.actions == 0 {
             return None;
         }
@@ -149,5 +213,12 @@ mod tests {
             assert_eq!(seen.raised("events-"), None);
         }
         assert_eq!(SEEN.raised("orders-"), None);
+        // Of the pipeline `events-pilot`.
+        let pilot = Seen {
+            name: Some("events-pilot-dead-letters"),
+            ..SEEN
+        };
+        assert_eq!(pilot.raised("events-"), None);
+        assert!(pilot.raised("events-pilot-").is_some());
     }
 }

@@ -71,7 +71,7 @@ mod visibility;
 mod writes;
 
 pub use access::{Access, AccessCheck, AccessName, AccessOutcome};
-pub use alarms::RaisedAlarm;
+pub use alarms::{ALARM_KEYS, RaisedAlarm};
 pub use api::API_BODY_BYTES_MAX;
 pub use authority::Authority;
 pub use body::{Body, BodyError, BodySpool};

@@ -1,6 +1,7 @@
 //! The alarms of the objectives, as Terraform renders them, replay incidents minute by minute against the arithmetic of
 //! the SRE workbook ("Alerting on SLOs", 6: multiwindow, multi-burn-rate alerts).
 
+mod alarm_keys;
 mod incident;
 mod metric_math;
 mod rendered;
@@ -23,7 +24,7 @@ use crate::scripts::trial;
 const LAG_MINUTES: usize = 3;
 
 /// The tests; most need Terraform to evaluate the rules.
-pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 8] {
+pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 9] {
     [
         trial(
             "metric_math_is_computed_as_cloudwatch_does",
@@ -64,6 +65,11 @@ pub(crate) fn trials(terraform: &Result<(), String>) -> [Trial; 8] {
             "lint_sees_above_every_window_the_alarm_that_notifies",
             terraform,
             windows_are_below_alarms,
+        ),
+        trial(
+            "alarms_that_notify_are_known_by_their_keys",
+            terraform,
+            alarm_keys::agree,
         ),
     ]
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -70,38 +71,9 @@ pub(super) struct Rendered(Answer);
 
 impl Rendered {
     pub(super) async fn of_checkout() -> Result<Self, Failed> {
-        let module = checkout().join("terraform/modules/observability");
-        let folder = tempfile::tempdir()?;
-        for file in ["slo_rules.tf", "variables.tf"] {
-            fs::copy(module.join(file), folder.path().join(file))?;
-        }
-        let ingest = "locals {\n  ingest = \"events-test-ingest\"\n}\n";
-        fs::write(folder.path().join("ingest.tf"), ingest)?;
-        let mut child = Command::new("terraform")
-            .arg("console")
-            .current_dir(folder.path())
-            .envs([
-                ("TF_VAR_name", NAME),
-                ("TF_VAR_topic_name", "events-test"),
-                ("TF_VAR_queue_name", "events-test-queue"),
-                ("TF_VAR_dead_letter_queue_name", "events-test-dead-letters"),
-                ("TF_VAR_api_id", "abcdefghij"),
-                ("TF_VAR_functions", "{ingest=\"events-test-ingest\"}"),
-                ("CHECKPOINT_DISABLE", "1"),
-            ])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut question = child.stdin.take().ok_or("no standard input")?;
-        question.write_all(QUESTION.as_bytes()).await?;
-        drop(question);
-        let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await??;
-        let text = String::from_utf8(output.stdout)?;
-        // The console shows a string as HCL writes it, which has the escapes of JSON.
-        let json: String = serde_json::from_str(text.trim())
-            .map_err(|_| format!("{text}{}", String::from_utf8_lossy(&output.stderr)))?;
+        let folder = rules_in_a_folder()?;
+        let functions = "{ingest=\"events-test-ingest\"}";
+        let json = evaluated(folder.path(), functions, QUESTION).await?;
         Ok(Self(serde_json::from_str(&json)?))
     }
 
@@ -161,6 +133,55 @@ impl Rendered {
         let window = &self.0.windows[key];
         (window, Math::parsed(&window.expression).unwrap())
     }
+}
+
+/// The files without a resource, and what they name of others.
+pub(super) fn rules_in_a_folder() -> Result<tempfile::TempDir, Failed> {
+    let folder = tempfile::tempdir()?;
+    for file in ["slo_rules.tf", "variables.tf"] {
+        fs::copy(module().join(file), folder.path().join(file))?;
+    }
+    let ingest = "locals {\n  ingest = \"events-test-ingest\"\n}\n";
+    fs::write(folder.path().join("ingest.tf"), ingest)?;
+    Ok(folder)
+}
+
+pub(super) fn module() -> PathBuf {
+    checkout().join("terraform/modules/observability")
+}
+
+/// What Terraform answers to a question whose answer is encoded as JSON. The files of the folder have no resource.
+pub(super) async fn evaluated(
+    folder: &Path,
+    functions: &str,
+    question: &str,
+) -> Result<String, Failed> {
+    let mut child = Command::new("terraform")
+        .arg("console")
+        .current_dir(folder)
+        .envs([
+            ("TF_VAR_name", NAME),
+            ("TF_VAR_topic_name", "events-test"),
+            ("TF_VAR_queue_name", "events-test-queue"),
+            ("TF_VAR_dead_letter_queue_name", "events-test-dead-letters"),
+            ("TF_VAR_api_id", "abcdefghij"),
+            ("TF_VAR_cluster_identifier", "events-test"),
+            ("TF_VAR_functions", functions),
+            ("CHECKPOINT_DISABLE", "1"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let mut input = child.stdin.take().ok_or("no standard input")?;
+    input.write_all(question.as_bytes()).await?;
+    drop(input);
+    let output = tokio::time::timeout(LIMIT, child.wait_with_output()).await??;
+    let text = String::from_utf8(output.stdout)?;
+    // The console shows a string as HCL writes it, which has the escapes of JSON.
+    serde_json::from_str(text.trim())
+        .map_err(|_| format!("{text}{}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
 /// A composite alarm: one of the pairs, both of whose windows are in alarm.
