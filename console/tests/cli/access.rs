@@ -213,6 +213,16 @@ fn denied_operation_is_named_by_its_permission_and_the_others_are_allowed() {
     );
 }
 
+/// The right is there, however many alarms others have.
+#[test]
+fn alarms_are_allowed_where_there_are_always_more() {
+    let service = DenyingService::start();
+    service.answer_with_endless_alarms();
+    let (code, report) = service.program.json(&["env", "check"]);
+    assert_eq!(code, 0, "{report:#}");
+    assert_eq!(check(&report, "read-alarms")["outcome"], "allowed");
+}
+
 #[test]
 fn wrong_account_and_expired_credentials_are_told_with_what_to_do() {
     let service = DenyingService::start();

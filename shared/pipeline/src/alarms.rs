@@ -84,6 +84,16 @@ impl Pipeline {
         )))
     }
 
+    /// Reads one page of them and keeps nothing: `env check` tries the right to.
+    ///
+    /// # Errors
+    /// When CloudWatch does not answer.
+    pub(crate) async fn try_raised_alarms(&self) -> Result<(), PipelineError> {
+        let attempt = self.attempt_of_raised_alarms();
+        let page = self.page_of_raised_alarms(&attempt, None).await;
+        page.map(|_| ())
+    }
+
     fn attempt_of_raised_alarms(&self) -> Attempt {
         Attempt::start("list the raised alarms", self.aws_address("monitoring"))
     }

@@ -42,7 +42,7 @@ impl Pipeline {
                 self.move_tasks(&route).await.map(|_| None)
             }
             Access::ReadMetrics => self.history(METRICS_WINDOW).await.map(|_| None),
-            Access::ReadAlarms => self.probe_reading(Reading::Alarms).await,
+            Access::ReadAlarms => self.try_raised_alarms().await.map(|()| None),
             Access::ListSubscriptions => self.probe_reading(Reading::Subscriptions).await,
             Access::ReadSubscription => self.probe_reading(Reading::Subscription).await,
             Access::ReadFunction => self.probe_reading(Reading::Function).await,

@@ -2,10 +2,9 @@
 
 use crate::{Pipeline, PipelineError};
 
-/// One right that only the lint and the state of the alarms need.
+/// One right that only the lint needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reading {
-    Alarms,
     Subscriptions,
     Subscription,
     Function,
@@ -23,7 +22,6 @@ impl Pipeline {
         queue_arn: &str,
     ) -> Result<(), PipelineError> {
         match reading {
-            Reading::Alarms => self.alarm_facts().await.map(|_| ()),
             Reading::Subscriptions => self.queue_subscriptions(queue_arn).await.map(|_| ()),
             Reading::Subscription => self.try_subscription(queue_arn).await,
             Reading::Function => self.function_facts().await.map(|_| ()),
