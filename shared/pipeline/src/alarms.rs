@@ -6,7 +6,7 @@
 
 use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::primitives::DateTime as Moment;
-use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
+use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, MetricAlarm, StateValue};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -122,22 +122,8 @@ impl Pipeline {
 
 /// Those of this pipeline on a page.
 fn raised_on(page: &DescribeAlarmsOutput, prefix: &str) -> Vec<RaisedAlarm> {
-    let metric = page.metric_alarms().iter().map(|alarm| Seen {
-        name: alarm.alarm_name(),
-        state: alarm.state_value().map(StateValue::as_str),
-        actions: alarm.alarm_actions().len(),
-        since: alarm.state_transitioned_timestamp(),
-        reason: alarm.state_reason(),
-        description: alarm.alarm_description(),
-    });
-    let composite = page.composite_alarms().iter().map(|alarm| Seen {
-        name: alarm.alarm_name(),
-        state: alarm.state_value().map(StateValue::as_str),
-        actions: alarm.alarm_actions().len(),
-        since: alarm.state_transitioned_timestamp(),
-        reason: alarm.state_reason(),
-        description: alarm.alarm_description(),
-    });
+    let metric = page.metric_alarms().iter().map(Seen::from);
+    let composite = page.composite_alarms().iter().map(Seen::from);
     metric
         .chain(composite)
         .filter_map(|seen| seen.raised(prefix))
@@ -146,13 +132,42 @@ fn raised_on(page: &DescribeAlarmsOutput, prefix: &str) -> Vec<RaisedAlarm> {
 
 /// What both kinds of alarms have.
 #[derive(Clone, Copy)]
-struct Seen<'a> {
-    name: Option<&'a str>,
-    state: Option<&'a str>,
-    actions: usize,
+pub(crate) struct Seen<'a> {
+    pub(crate) name: Option<&'a str>,
+    pub(crate) state: Option<&'a str>,
+    pub(crate) actions: usize,
+    pub(crate) actions_enabled: bool,
     since: Option<&'a Moment>,
-    reason: Option<&'a str>,
-    description: Option<&'a str>,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) description: Option<&'a str>,
+}
+
+impl<'a> From<&'a MetricAlarm> for Seen<'a> {
+    fn from(alarm: &'a MetricAlarm) -> Self {
+        Self {
+            name: alarm.alarm_name(),
+            state: alarm.state_value().map(StateValue::as_str),
+            actions: alarm.alarm_actions().len(),
+            actions_enabled: alarm.actions_enabled().unwrap_or(true),
+            since: alarm.state_transitioned_timestamp(),
+            reason: alarm.state_reason(),
+            description: alarm.alarm_description(),
+        }
+    }
+}
+
+impl<'a> From<&'a CompositeAlarm> for Seen<'a> {
+    fn from(alarm: &'a CompositeAlarm) -> Self {
+        Self {
+            name: alarm.alarm_name(),
+            state: alarm.state_value().map(StateValue::as_str),
+            actions: alarm.alarm_actions().len(),
+            actions_enabled: alarm.actions_enabled().unwrap_or(true),
+            since: alarm.state_transitioned_timestamp(),
+            reason: alarm.state_reason(),
+            description: alarm.alarm_description(),
+        }
+    }
 }
 
 impl Seen<'_> {
@@ -191,6 +206,7 @@ mod tests {
         name: Some("events-dead-letters"),
         state: Some("ALARM"),
         actions: 1,
+        actions_enabled: true,
         since: None,
         reason: Some("Threshold Crossed"),
         description: Some("Not empty. What to do: terraform/OPERATIONS.md#dead-letters"),

@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudwatch::types::{AlarmType, CompositeAlarm, Dimension, MetricAlarm};
 
-use crate::alarms::what_to_do;
+use crate::alarms::{Seen, what_to_do};
 use crate::lint::alarm_rule::alarms_in_rule;
 use crate::lint::facts::AlarmFacts;
 use crate::model::QueueRole;
@@ -51,18 +51,9 @@ impl Pipeline {
             return None;
         }
         let dead = self.queue_name(QueueRole::DeadLetter);
-        let state = alarm.state_value();
         Some(AlarmFacts {
-            name: alarm.alarm_name().unwrap_or_default().to_owned(),
-            state: state
-                .map(|state| state.as_str().to_owned())
-                .unwrap_or_default(),
-            state_reason: alarm.state_reason().unwrap_or_default().to_owned(),
-            actions: alarm.alarm_actions().len(),
-            actions_enabled: alarm.actions_enabled().unwrap_or(true),
             is_of_dead_letters: watches_depth_of(dead, alarm),
-            what_to_do: alarm.alarm_description().and_then(what_to_do),
-            children: Vec::new(),
+            ..facts_of(alarm.into())
         })
     }
 
@@ -105,18 +96,23 @@ fn watches_depth_of(queue: &str, alarm: &MetricAlarm) -> bool {
 }
 
 fn composite_alarm(alarm: &CompositeAlarm) -> AlarmFacts {
-    let state = alarm.state_value();
     AlarmFacts {
-        name: alarm.alarm_name().unwrap_or_default().to_owned(),
-        state: state
-            .map(|state| state.as_str().to_owned())
-            .unwrap_or_default(),
-        state_reason: alarm.state_reason().unwrap_or_default().to_owned(),
-        actions: alarm.alarm_actions().len(),
-        actions_enabled: alarm.actions_enabled().unwrap_or(true),
-        is_of_dead_letters: false,
-        what_to_do: alarm.alarm_description().and_then(what_to_do),
         children: alarms_in_rule(alarm.alarm_rule().unwrap_or_default()),
+        ..facts_of(alarm.into())
+    }
+}
+
+/// Of an alarm of either kind.
+fn facts_of(seen: Seen<'_>) -> AlarmFacts {
+    AlarmFacts {
+        name: seen.name.unwrap_or_default().to_owned(),
+        state: seen.state.unwrap_or_default().to_owned(),
+        state_reason: seen.reason.unwrap_or_default().to_owned(),
+        actions: seen.actions,
+        actions_enabled: seen.actions_enabled,
+        is_of_dead_letters: false,
+        what_to_do: seen.description.and_then(what_to_do),
+        children: Vec::new(),
     }
 }
 
