@@ -10,7 +10,7 @@ use std::path::Path;
 
 use super::folders::Folders;
 use super::listed::EnvironmentSource;
-use super::running::{RunningEnvironment, look};
+use super::running::{RunningEnvironment, each_environment};
 
 /// Largest part of a configuration file that is looked at, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -67,17 +67,12 @@ fn headers(text: &str) -> Vec<String> {
 
 /// Demos whose process has not ended.
 fn running(folder: &Path) -> Vec<String> {
-    let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let names = files.filter_map(|file| {
-        let path = file.path();
-        path.extension().filter(|end| *end == "json")?;
-        let name = path.file_stem()?.to_str()?;
-        match look(name, &path).ok()?? {
-            RunningEnvironment::Stale { .. } => None,
-            running @ (RunningEnvironment::Ready { .. }
-            | RunningEnvironment::Starting { .. }
-            | RunningEnvironment::Unreadable { .. }) => Some(running.name().to_owned()),
-        }
+    let environments = each_environment(folder).into_iter().flatten().flatten();
+    let names = environments.filter_map(|running| match running {
+        RunningEnvironment::Stale { .. } => None,
+        RunningEnvironment::Ready { .. }
+        | RunningEnvironment::Starting { .. }
+        | RunningEnvironment::Unreadable { .. } => Some(running.name().to_owned()),
     });
     names.collect()
 }

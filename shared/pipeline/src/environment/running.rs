@@ -117,26 +117,32 @@ impl fmt::Display for RunningEnvironment {
 /// # Errors
 /// When the folder or a live file cannot be read.
 pub fn running_environments(folder: &Path) -> Result<Vec<RunningEnvironment>, EnvironmentError> {
+    each_environment(folder)?.collect()
+}
+
+/// As [`running_environments`], with the files that cannot be read one by one.
+pub(super) fn each_environment(
+    folder: &Path,
+) -> Result<impl Iterator<Item = Result<RunningEnvironment, EnvironmentError>>, EnvironmentError> {
     let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(cause) => return Err(failed("list environments in", folder, cause)),
     };
-    let mut environments = Vec::new();
-    for entry in entries {
-        let path = entry
-            .map_err(|cause| failed("list environments in", folder, cause))?
-            .path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-            && let Some(name) = path.file_stem().and_then(|stem| stem.to_str())
-            && let Some(environment) = look(name, &path)?
-        {
-            environments.push(environment);
-        }
+    let entries = entries.into_iter().flatten();
+    Ok(entries.filter_map(move |entry| {
+        let entry = entry.map_err(|cause| failed("list environments in", folder, cause));
+        entry.and_then(|entry| in_file(&entry.path())).transpose()
+    }))
+}
+
+/// `None` also where the file is none of an environment.
+fn in_file(path: &Path) -> Result<Option<RunningEnvironment>, EnvironmentError> {
+    let name = path.file_stem().and_then(|stem| stem.to_str());
+    match name.filter(|_| path.extension().is_some_and(|end| end == "json")) {
+        Some(name) => look(name, path),
+        None => Ok(None),
     }
-    Ok(environments)
 }
 
 /// Reads one file; `None` when it is gone.
