@@ -6,6 +6,10 @@ use event::RecordId;
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 
+/// How the driver begins its text where the first byte of an answer is that of something else (`sqlx-postgres`,
+/// `connection/tls.rs`).
+const NO_ANSWER_OF_POSTGRESQL: &str = "unexpected response from SSLRequest";
+
 /// A statement that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -179,8 +183,11 @@ impl StoreError {
                     .to_owned(),
             };
         }
-        // No server of PostgreSQL answers so: a forwarder whose far end refuses does, or another service.
-        if matches!(error, sqlx::Error::Protocol(_)) {
+        // No server of PostgreSQL answers so: a forwarder whose far end refuses does, or another service. Other errors
+        // of the protocol, such as too many parameters or an unknown way to log in, stay as they are.
+        if let sqlx::Error::Protocol(cause) = error
+            && cause.starts_with(NO_ANSWER_OF_POSTGRESQL)
+        {
             return Self::Unavailable {
                 operation,
                 detail: "what answers is no server of PostgreSQL".to_owned(),
@@ -328,6 +335,19 @@ mod tests {
         assert!(error.is_transient(), "{error}");
         let text = error.to_string();
         assert!(text.contains("no server of PostgreSQL"), "{text}");
+    }
+
+    #[test]
+    fn other_errors_of_the_protocol_are_lasting_and_keep_their_text() {
+        for cause in [
+            "PgConnection::execute(): 70000 arguments were given",
+            "unsupported SASL authentication mechanisms: X",
+        ] {
+            let protocol = sqlx::Error::Protocol(cause.to_owned());
+            let error = StoreError::from_sqlx("write events", &protocol);
+            assert!(!error.is_transient(), "{error}");
+            assert!(error.to_string().contains(cause), "{error}");
+        }
     }
 
     #[test]
