@@ -7,14 +7,15 @@ use std::collections::VecDeque;
 use chrono::{DateTime, Duration, Utc};
 
 use super::outbox::Outbox;
-use super::periods::{Rate, complete, observed_whole};
+use super::periods::Rate;
 use super::polling::{Polling, fresh};
 use super::queue_looks::QueueLooks;
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
 use pipeline::RaisedAlarm;
 use pipeline::model::{
-    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals,
+    ApiHealth, History, Point, QueueDepth, QueueRole, QueueSnapshot, RecordTotals, complete,
+    observed_whole,
 };
 use pipeline::oldest_age::{METRIC_RECENT, OldestAge};
 use pipeline::rules;

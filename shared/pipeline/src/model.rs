@@ -10,7 +10,7 @@ use event::{Failure, NamedRecord, PartialIdentity, RecordId, Verdict};
 use serde::Serialize;
 
 use super::oldest_age::OldestAge;
-pub use super::point::Point;
+pub use super::point::{Point, complete, observed_whole};
 pub use super::queue_role::QueueRole;
 use super::{Body, IngestHistory};
 

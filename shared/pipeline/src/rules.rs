@@ -3,10 +3,12 @@
 //!
 //! Invariant: what was not read is not judged. Pure.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::model::{ApiHealth, History, QueueSettings, QueueSnapshot, RecordTotals};
+use super::model::{
+    ApiHealth, History, QueueSettings, QueueSnapshot, RecordTotals, observed_whole,
+};
 pub use super::oldest_age::METRIC_RECENT;
 use super::oldest_age::OldestAge;
 use crate::text::{count, span_secs, whole};
@@ -68,16 +70,8 @@ pub fn dead_letters(
 /// How many more dead letters there are than in the first minute of the history that was observed whole: the metric may
 /// have begun at any time of the one before. That number is the mean of the minute, so the difference is about right.
 fn trend(number: u64, counted_at: DateTime<Utc>, history: &History) -> Option<String> {
-    let period = Duration::seconds(history.period_secs.into());
     // Not the newest value of the history: it is of another time than the number.
-    let first = history
-        .dead_letters
-        .windows(2)
-        .find_map(|pair| match pair {
-            [before, point] if before.at + period == point.at => Some(point),
-            _ => None,
-        })
-        .filter(|first| first.at + period <= counted_at)?;
+    let first = observed_whole(&history.dead_letters, history.period_secs, counted_at).next()?;
     let more = number.checked_sub(whole(first.value))?;
     (more > 0).then(|| {
         let minute = first.at.format("%H:%M");

@@ -19,11 +19,10 @@ use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, clock, count_or_unknown, rate_or_unknown, short};
 use crate::tui::layout::is_wide;
 use crate::tui::lines::title;
-use crate::tui::periods::observed_whole;
 use crate::tui::remote::Fetched;
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
-use pipeline::model::{History, Point};
+use pipeline::model::{History, Point, observed_whole};
 
 /// The library gives the labels of the vertical axis a third of the width at most.
 const Y_LABEL_SHARE: usize = 3;
