@@ -6,8 +6,8 @@ use chrono::{DateTime, Duration, Utc};
 use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
-use crate::tui::periods::Rate;
 use crate::tui::polling::fresh;
+use crate::tui::rates::Rate;
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 

@@ -16,8 +16,7 @@ use crate::tui::format::{
 };
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
-use crate::tui::periods::Rate;
-use crate::tui::pipeline_view::Draining;
+use crate::tui::rates::{Draining, Rate};
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
 use pipeline::oldest_age::OldestAge;
