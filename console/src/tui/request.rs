@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
 use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
+use super::search::SearchInputs;
 use pipeline::lint::LintReport;
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
@@ -112,7 +113,7 @@ pub(crate) enum Request {
     Patch(String, PatchInputs, ReplyTo<Patched>),
     /// The verdict of a message with another body.
     Judge(PatchInput, String, ReplyTo<Patched>),
-    Search(Query, PatchInputs, ReplyTo<Found>),
+    Search(Query, SearchInputs, ReplyTo<Found>),
     Records(RecordQuery, ReplyTo<Page<Record>>),
     /// Check how the pipeline is set up.
     Lint(ReplyTo<LintReport>),

@@ -12,6 +12,7 @@ use super::redrives::blocking;
 use super::shared::Shared;
 use crate::tui::fault::Fault;
 use crate::tui::patch::{Found, PatchInput, PatchInputs, Patched, Query};
+use crate::tui::search::{SearchInput, SearchInputs, Shown};
 use pipeline::{Body, BodySpool, Pipeline};
 use redrive::operations::{self, JudgeError, NewBody, OnProgress};
 use redrive::triage::{Interpreter, InterpreterError, Program, ProgramError, RunError};
@@ -76,11 +77,14 @@ fn not_judged(error: JudgeError) -> Fault {
 }
 
 /// Which messages a query finds.
-pub(super) async fn search(query: Query, messages: PatchInputs) -> Result<Found, Fault> {
-    let bodies: Vec<Body> = messages.iter().map(PatchInput::body).collect();
+pub(super) async fn search(query: Query, messages: SearchInputs) -> Result<Found, Fault> {
     let answers = match query {
-        Query::Text(text) => blocking(move || contain(&text, &bodies)).await?,
+        Query::Text(text) => {
+            let messages = Arc::clone(&messages);
+            blocking(move || contain(&text, &messages)).await?
+        }
         Query::Program(program) => {
+            let bodies = messages.iter().map(|input| input.message.body()).collect();
             let program = Program::compile(&program).map_err(|error| not_a_program(&error))?;
             let mut interpreter = Interpreter::selecting(&program);
             timeout(PROGRAM_LIMIT, interpreter.run(bodies))
@@ -90,10 +94,10 @@ pub(super) async fn search(query: Query, messages: PatchInputs) -> Result<Found,
         }
     };
     let mut found = Found::default();
-    for (message, answer) in messages.iter().zip(answers) {
+    for (input, answer) in messages.iter().zip(answers) {
         match answer {
             Ok(true) => {
-                found.message_ids.insert(message.message_id.clone());
+                found.message_ids.insert(input.message.message_id.clone());
             }
             Ok(false) => {}
             Err(error) => {
@@ -105,11 +109,17 @@ pub(super) async fn search(query: Query, messages: PatchInputs) -> Result<Found,
     Ok(found)
 }
 
-/// Whether each body contains a text, in any case.
-fn contain(text: &str, bodies: &[Body]) -> Vec<Result<bool, RunError>> {
+/// Whether each message contains a text, in any case: in its body, or in what the screen shows beside it.
+fn contain(text: &str, messages: &[SearchInput]) -> Vec<Result<bool, RunError>> {
+    let shown = Shown::new(text);
     let text = text.to_lowercase();
-    let contains = |body: &Body| Ok(body.text()?.to_lowercase().contains(&text));
-    bodies.iter().map(contains).collect()
+    let contains = |input: &SearchInput| {
+        if shown.is_of(input) {
+            return Ok(true);
+        }
+        Ok(input.message.body().text()?.to_lowercase().contains(&text))
+    };
+    messages.iter().map(contains).collect()
 }
 
 fn not_a_program(error: &ProgramError) -> Fault {
@@ -135,7 +145,60 @@ mod tests {
     use std::collections::HashSet;
     use std::sync::Arc;
 
+    use event::{Failure, FailureCode};
+    use pipeline::model::Reason;
+
     use super::*;
+
+    fn input(id: &str, old: &str, new: Option<&str>) -> SearchInput {
+        SearchInput {
+            message: PatchInput {
+                message_id: id.to_owned(),
+                old_body: old.into(),
+                new_body: new.map(Body::from),
+                named: None,
+            },
+            title: "missing-attribute /time".into(),
+            reason: None,
+            failure: None,
+        }
+    }
+
+    async fn found(text: &str, messages: &SearchInputs) -> HashSet<String> {
+        let query = Query::Text(text.to_owned());
+        let found = search(query, Arc::clone(messages)).await.unwrap();
+        assert_eq!(found.failed, 0);
+        found.message_ids
+    }
+
+    #[tokio::test]
+    async fn text_is_searched_also_in_what_the_screen_shows_beside_the_body() {
+        let rejected = SearchInput {
+            reason: Some(Reason {
+                code: "not-json".to_owned(),
+                message: "expected  value".to_owned(),
+                request_id: Some("5f0c2d9e".to_owned()),
+            }),
+            ..input("a1", "{", None)
+        };
+        let refused = SearchInput {
+            failure: Some(Failure::new(FailureCode::MissingAttribute, "no time")),
+            ..input("b2", "{}", None)
+        };
+        let messages = Arc::new(vec![rejected, refused]);
+        let [first, second] = ["a1", "b2"].map(|id| HashSet::from([id.to_owned()]));
+        for (text, expected) in [
+            ("Not-JSON: expected value", &first),
+            ("request 5F0C", &first),
+            ("A1", &first),
+            ("{}", &second),
+            ("no time", &second),
+            ("nothing", &HashSet::new()),
+        ] {
+            assert_eq!(found(text, &messages).await, *expected, "{text}");
+        }
+        assert_eq!(found("attribute  /time", &messages).await.len(), 2);
+    }
 
     /// The entry of the process in which a program runs.
     #[test]
@@ -146,15 +209,9 @@ mod tests {
 
     #[tokio::test]
     async fn search_looks_at_what_would_be_sent() {
-        let message = |id: &str, old: &str, new: Option<&str>| PatchInput {
-            message_id: id.to_owned(),
-            old_body: old.into(),
-            new_body: new.map(Body::from),
-            named: None,
-        };
         let messages = Arc::new(vec![
-            message("0", r#"{"a":"LA601"}"#, None),
-            message("1", r#"{"a":"x"}"#, Some(r#"{"a":"la601"}"#)),
+            input("0", r#"{"a":"LA601"}"#, None),
+            input("1", r#"{"a":"x"}"#, Some(r#"{"a":"la601"}"#)),
         ]);
         worker_entry();
         let text = Query::Text("La601".to_owned());

@@ -9,10 +9,10 @@ use event::{FAILURE_ATTRIBUTES, Failure, NamedRecord, PartialIdentity, Verdict, 
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::failure_text::{failure_text, reason_text, request_text};
 use super::note::Note;
 use crate::text::replaces_in_words;
 use crate::tui::document::{Document, size};
+use crate::tui::failure_text::{failure_text, reason_text, request_text};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
 use crate::tui::lines::wrapped;
 use crate::tui::patch::{EditedMessage, warnings};

@@ -12,7 +12,6 @@ mod detail;
 mod edit;
 mod editing;
 mod edits;
-mod failure_text;
 mod groups;
 mod layout;
 mod lease;

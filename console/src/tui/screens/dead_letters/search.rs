@@ -8,36 +8,16 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use super::applied_search::Search;
-use super::failure_text::{failure_text, reason_text, request_text};
 use super::line_input::{LineInput, Purpose};
 use super::state::{DeadLetters, Open};
 use crate::tui::context::UpdateContext;
 use crate::tui::format::{count, visible};
-use crate::tui::patch::{EditedMessage, Found, Query};
+use crate::tui::patch::{Found, Query};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
+use crate::tui::search::SearchInput;
 use crate::tui::theme::Tone;
 use pipeline::model::DeadLetter;
-use redrive::triage::GroupKey;
-
-/// A text in lower case with single blanks: where the screen breaks its lines does not matter.
-fn plain(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ").to_lowercase()
-}
-
-/// Whether the screen shows a [`plain`] text of a message beside its body: in the name of its group, in its failure,
-/// which is that of its edit where it is edited, or as an id.
-fn shows(message: &DeadLetter, edit: Option<&EditedMessage>, text: &str) -> bool {
-    let has = |shown: &str| plain(shown).contains(text);
-    let failure = edit.map_or(&message.failure, |edit| &edit.failure);
-    let reason = message.reason.as_ref();
-    has(&visible(&GroupKey::of(message).title()))
-        || has(&message.message_id)
-        || reason.is_some_and(|reason| has(&reason_text(reason)))
-        || reason.and_then(request_text).is_some_and(|id| has(&id))
-        || failure.as_ref().is_some_and(|it| has(&failure_text(it)))
-}
 
 impl DeadLetters {
     pub(super) fn begin_search(&mut self, context: &mut UpdateContext<'_>) {
@@ -87,11 +67,7 @@ impl DeadLetters {
         let Some(query) = self.search.as_ref().filter(is_due).map(|s| s.query.clone()) else {
             return;
         };
-        let messages = self
-            .messages
-            .iter()
-            .map(|message| self.patch_input(message));
-        let messages = Arc::new(messages.collect::<Vec<_>>());
+        let messages = Arc::new(self.search_inputs());
         if let Some(search) = &mut self.search {
             search.is_stale = false;
             context.outbox.fetch(&mut search.found, Reply::Found, |to| {
@@ -100,21 +76,27 @@ impl DeadLetters {
         }
     }
 
-    pub(crate) fn found(&mut self, answer: Answer<Found>, context: &mut UpdateContext<'_>) {
-        let text = match self.search.as_ref().map(|search| &search.query) {
-            Some(Query::Text(text)) => Some(plain(text)),
-            Some(Query::Program(_)) | None => None,
+    /// The messages as a search looks at them. Nothing is looked for here: the console draws meanwhile.
+    fn search_inputs(&self) -> Vec<SearchInput> {
+        let groups = &self.grouping.groups;
+        let titles = groups
+            .iter()
+            .map(|group| visible(&group.key.title()).into());
+        let titles: Vec<Arc<str>> = titles.collect();
+        let messages = self.messages.iter().zip(&self.grouping.group_of);
+        let input = |(message, group): (&DeadLetter, &usize)| SearchInput {
+            message: self.patch_input(message),
+            title: titles.get(*group).cloned().unwrap_or_default(),
+            reason: message.reason.clone(),
+            failure: match self.edit_of(message) {
+                Some(edit) => edit.failure.clone(),
+                None => message.failure.clone(),
+            },
         };
-        // The sources look into the bodies alone.
-        let shown = text.map_or_else(Vec::new, |text| {
-            let shows = |message: &&DeadLetter| shows(message, self.edit_of(message), &text);
-            let shown = self.messages.iter().filter(shows);
-            shown.map(|message| message.message_id.clone()).collect()
-        });
-        let answer = answer.map(|mut found| {
-            found.message_ids.extend(shown);
-            found
-        });
+        messages.map(input).collect()
+    }
+
+    pub(crate) fn found(&mut self, answer: Answer<Found>, context: &mut UpdateContext<'_>) {
         if let Some(search) = &mut self.search
             && search.found.settle(answer, context.now)
         {

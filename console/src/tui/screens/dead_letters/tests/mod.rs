@@ -15,10 +15,11 @@ use crossterm::event::KeyCode;
 use super::DeadLetters;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
-use crate::tui::patch::Found;
+use crate::tui::patch::{Found, Query};
 use crate::tui::received::{LeaseTimes, Received};
 use crate::tui::redrives::{Draft, DryRun, RunEnd};
 use crate::tui::request::ReplyTo;
+use crate::tui::search::{SearchInput, Shown};
 use crate::tui::testing::{
     DRY_RUN, EXTEND, Harness, JUDGE, PATCH, RECEIVE, REDRIVE, RELEASE, SEARCH,
 };
@@ -104,16 +105,24 @@ impl Harness {
         (to, draft)
     }
 
-    /// Searches, and answers that so many of the newest messages are found, or why not.
+    /// Searches, and answers that so many of the newest messages are found, and those that show a text; or why not.
     fn search(&mut self, line: &str, found: Result<usize, &str>) {
         self.press('/');
         self.keys(line);
         self.code(KeyCode::Enter);
-        let ((_, messages), to) = self.take_last(&SEARCH);
+        let ((query, messages), to) = self.take_last(&SEARCH);
+        let shown = match &query {
+            Query::Text(text) => Some(Shown::new(text)),
+            Query::Program(_) => None,
+        };
+        let is_shown = |input: &&SearchInput| shown.as_ref().is_some_and(|it| it.is_of(input));
         let found = found.map(|number| {
-            let found = messages.iter().rev().take(number);
+            let newest = messages.iter().rev().take(number);
+            let found = newest.chain(messages.iter().filter(is_shown));
             Found {
-                message_ids: found.map(|message| message.message_id.clone()).collect(),
+                message_ids: found
+                    .map(|input| input.message.message_id.clone())
+                    .collect(),
                 failed: 2,
                 failure: Some("the program needed more than 2 s for one message".to_owned()),
             }

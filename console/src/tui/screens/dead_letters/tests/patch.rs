@@ -94,6 +94,17 @@ fn search_finds_an_edited_message_by_the_failure_of_its_edit() {
     assert_eq!(harness.screen().listed.len(), 1, "{text}");
 }
 
+/// The task that draws looks at no message: there may be 100,000.
+#[test]
+fn what_is_listed_is_what_the_sources_found() {
+    let mut harness = received(messages());
+    harness.keys("/missing-attribute");
+    harness.code(KeyCode::Enter);
+    let (_, to) = harness.take_last(&SEARCH);
+    harness.reply(to, Ok(Found::default()));
+    assert_eq!(harness.screen().listed.len(), 0);
+}
+
 #[test]
 fn nothing_of_an_earlier_search_is_listed_as_found_by_this_one() {
     let mut harness = received(messages());

@@ -2,11 +2,11 @@
 
 use event::Failure;
 
-use crate::tui::format::visible;
+use super::format::visible;
 use pipeline::model::Reason;
 
 /// What the ingest would say of it now.
-pub(super) fn failure_text(failure: &Failure) -> String {
+pub(crate) fn failure_text(failure: &Failure) -> String {
     let mut text = format!("{}: {}", failure.code, visible(&failure.detail));
     if let Some(pointer) = &failure.pointer {
         text.push_str(&format!("  at {}", visible(pointer)));
@@ -15,12 +15,12 @@ pub(super) fn failure_text(failure: &Failure) -> String {
 }
 
 /// What the ingest said when it rejected the message.
-pub(super) fn reason_text(reason: &Reason) -> String {
+pub(crate) fn reason_text(reason: &Reason) -> String {
     format!("{}: {}", visible(&reason.code), visible(&reason.message))
 }
 
 /// The request in which the ingest rejected it.
-pub(super) fn request_text(reason: &Reason) -> Option<String> {
+pub(crate) fn request_text(reason: &Reason) -> Option<String> {
     let id = reason.request_id.as_deref()?;
     Some(format!("request {}", visible(id)))
 }
