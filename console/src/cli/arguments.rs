@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use event::Order;
@@ -25,6 +26,9 @@ use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use super::time::time;
 use super::trace::arguments::{EXAMPLES as TRACE_EXAMPLES, TraceArguments};
 use super::values;
+
+/// Those that have completions.
+pub(super) const SHELLS: [&str; 4] = ["bash", "elvish", "fish", "zsh"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -289,6 +293,7 @@ pub enum Command {
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// The shell
+        #[arg(value_parser = PossibleValuesParser::new(SHELLS).try_map(|name| name.parse::<Shell>()))]
         shell: Shell,
     },
     /// Write the manual pages

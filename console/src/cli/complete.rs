@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_complete::engine::complete;
-use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
+use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Shells, Zsh};
 
 use super::arguments::Arguments;
 use super::exit::CommandError;
@@ -69,12 +69,14 @@ fn program() -> String {
     }
 }
 
+/// Not PowerShell: the library's script for it inserts what is offered as it is, and runs what was
+/// typed so far.
 fn shells() -> Shells<'static> {
-    Shells(&[&QuotingBash, &Elvish, &Fish, &Powershell, &Zsh])
+    Shells(&[&QuotingBash, &Elvish, &Fish, &Zsh])
 }
 
 /// The library's bash, which inserts what is offered as it is: the name of a file too, and whoever made the file chose
-/// it. The other shells quote by themselves.
+/// it. The other shells here quote by themselves.
 struct QuotingBash;
 
 impl EnvCompleter for QuotingBash {
@@ -130,14 +132,28 @@ fn quoted(word: &str) -> Cow<'_, str> {
     }
     match word.strip_prefix("~/") {
         Some(rest) if rest.chars().all(is_plain) => Cow::Borrowed(word),
-        Some(rest) => Cow::Owned(format!("~/{}", shell_words::quote(rest))),
-        None => shell_words::quote(word),
+        Some(rest) => Cow::Owned(format!("~/{}", in_quotes(rest))),
+        None => in_quotes(word),
+    }
+}
+
+/// `shell_words` takes `!` and braces for plain, which at a prompt stand for an earlier command and for several words.
+fn in_quotes(word: &str) -> Cow<'_, str> {
+    match shell_words::quote(word) {
+        Cow::Borrowed(plain) => Cow::Owned(format!("'{plain}'")),
+        Cow::Owned(quoted) => Cow::Owned(quoted),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::arguments::SHELLS;
     use super::*;
+
+    #[test]
+    fn shells_of_the_command_are_those_that_are_answered() {
+        assert_eq!(shells().names().collect::<Vec<_>>(), SHELLS);
+    }
 
     #[test]
     fn word_stays_one_word() {
@@ -148,6 +164,8 @@ mod tests {
             ("~/a b", "~/'a b'"),
             ("$(touch x)", "'$(touch x)'"),
             ("a;b", "'a;b'"),
+            ("a!b", "'a!b'"),
+            ("{a,b}", "'{a,b}'"),
             ("it's", "'it'\\''s'"),
         ] {
             assert_eq!(quoted(word), expected);

@@ -134,6 +134,27 @@ fn program_runs_as_ever_where_nobody_asks_for_completions() {
     assert_eq!((answer.code, &*answer.stdout, &*answer.stderr), (1, "", ""));
 }
 
+/// PowerShell inserts the name of a file as it is, and runs what was typed so far to complete it.
+#[test]
+fn shell_that_does_not_quote_has_no_completions() {
+    let program = Program::new();
+    program.write("a;b.json", "");
+    for shell in ["powershell", "pwsh"] {
+        let answer = Answer::of(ask(&program, shell, &["redrive", "show", "a"]));
+        assert_eq!((answer.code, &*answer.stdout, &*answer.stderr), (1, "", ""));
+    }
+    let refused = program.run(&["completions", "powershell"]);
+    assert_eq!((refused.code, &*refused.stdout), (2, ""), "{refused:?}");
+    assert!(
+        refused.stderr.contains("bash, elvish, fish, zsh"),
+        "{refused:?}"
+    );
+    for shell in ["bash", "elvish", "fish", "zsh"] {
+        let script = program.run(&["completions", shell]).stdout;
+        assert!(script.contains(VARIABLE), "{shell}: {script}");
+    }
+}
+
 /// Bash itself: sources the script and completes a line.
 fn in_bash(program: &Program, script: &str, words: &str) -> Answer {
     let text = format!(
