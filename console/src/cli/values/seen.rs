@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use pipeline::environment::Folders;
 
-/// Name of the list in the state folder: one type in each line, the one that was seen last first.
+/// Name of the list in the state folder: one type in each line, the one that was new last first.
 const FILE_NAME: &str = "event-types";
 const TYPES_MAX: usize = 200;
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -23,7 +23,7 @@ pub(crate) fn remember<'a>(types: impl IntoIterator<Item = &'a str>) {
     }
 }
 
-/// The types that were remembered, the one that was seen last first.
+/// The types that were remembered, the one that was new last first.
 pub(super) fn types() -> Vec<String> {
     state().map(|state| types_in(&state)).unwrap_or_default()
 }
