@@ -193,6 +193,24 @@ fn unknown_event_is_seen_nowhere_and_what_was_searched_is_listed() {
 }
 
 #[test]
+fn unknown_event_is_not_called_unseen_where_a_journal_that_may_have_it_is_damaged() {
+    let turn = deployed();
+    let program = Program::new();
+    let file = program.configure("");
+    configuration::of(&turn.endpoints, file.parent().unwrap());
+    let (code, traced) = program.json(&["trace", SOURCE, "in-a-journal"]);
+    assert_eq!((code, state(&traced)), (1, "not-seen"), "{traced}");
+    let journal = format!("state/opsconsole/redrives/{}.journal", uuid::Uuid::now_v7());
+    program.write(&journal, "no frame of in-a-journal\n");
+    let (code, traced) = program.json(&["trace", SOURCE, "in-a-journal"]);
+    assert_eq!((code, state(&traced)), (3, "unknown"), "{traced}");
+    assert_eq!(unread(&traced), ["journals"], "{traced}");
+    let text = traced["conclusion"]["text"].as_str().unwrap();
+    let expected = "whether this machine sent it could not be read: journal: ";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn event_is_traced_by_the_api_and_undetermined_without_both() {
     let turn = deployed();
     store(&turn, "by-api");

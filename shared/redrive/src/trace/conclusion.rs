@@ -132,6 +132,8 @@ pub(super) struct Evidence {
     pub(super) sent_at: Option<DateTime<Utc>>,
     /// The newest deletion of a dead letter of it, and the file with its copy.
     pub(super) deleted: Option<(DateTime<Utc>, String)>,
+    /// What of this machine's files could not be read, and why.
+    pub(super) unread: Option<String>,
 }
 
 const SEARCH: &str = "search the dead letters too, which receives them: --search-dead-letters, or key d on the screen";
@@ -272,13 +274,20 @@ fn not_stored(evidence: &Evidence, command: impl Fn(&str) -> String) -> Conclusi
         )),
         (_, None) => None,
     };
-    let (state, text, next_step) = match last {
-        Some((what, next_step)) => (
+    let (state, text, next_step) = match (last, &evidence.unread) {
+        (Some((what, next_step)), _) => (
             TraceState::NotStored,
             format!("it has no record: {what}; {queue}; {letters}"),
             next_step,
         ),
-        None => (
+        (None, Some(why)) => (
+            TraceState::Unknown,
+            format!(
+                "it has no record; whether this machine sent it could not be read: {why}; {queue}; {letters}"
+            ),
+            "mend or move the file, and trace it again".to_owned(),
+        ),
+        (None, None) => (
             TraceState::NotSeen,
             format!("not seen anywhere: the ledger does not know it; {queue}; {letters}"),
             "check SOURCE and ID; ask the publisher whether SNS confirmed it".to_owned(),
@@ -346,6 +355,7 @@ pub(super) fn moment(at: DateTime<Utc>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::option::weighted;
     use proptest::prelude::*;
 
     use super::*;
@@ -379,6 +389,7 @@ mod tests {
             queue: Ok(0),
             sent_at: None,
             deleted: None,
+            unread: None,
         }
     }
 
@@ -416,6 +427,11 @@ mod tests {
             of(|evidence| {
                 evidence.letters = Letters::NotSearched(Ok(37));
                 evidence.queue = Ok(1);
+            }),
+            of(|evidence| evidence.unread = Some("journal: damaged".to_owned())),
+            of(|evidence| {
+                evidence.unread = Some("journal: damaged".to_owned());
+                evidence.sent_at = Some(at(1));
             }),
             of(|evidence| evidence.letters = Letters::Failed("no answer".to_owned())),
             of(|evidence| evidence.queue = Err("no answer".to_owned())),
@@ -458,6 +474,10 @@ not-seen: not seen anywhere: the ledger does not know it; the queue is empty; it
   check SOURCE and ID; ask the publisher whether SNS confirmed it
 not-seen: not seen anywhere: the ledger does not know it; 1 message is in the queue, which cannot be searched; 37 messages are in the dead-letter queue, not searched
   search the dead letters too, which receives them: --search-dead-letters, or key d on the screen
+unknown: it has no record; whether this machine sent it could not be read: journal: damaged; the queue is empty; it is not among 3 dead letters
+  mend or move the file, and trace it again
+not-stored: it has no record: it was sent at 2026-11-18T11:06:41Z; the queue is empty; it is not among 3 dead letters
+  balance the hops: opsconsole --env demo account --since 24h
 unknown: it has no record; whether it is dead could not be read: no answer
   make the queues reachable, and trace it again
 unknown: it has no record; whether it waits in the queue could not be read: no answer
@@ -500,10 +520,11 @@ unknown: a dead letter of it is there, first sent at 2026-11-18T11:06:45Z (missi
             ledger in ledgers(),
             letters in letters(),
             queue in prop_oneof![(0_u64..3).prop_map(Ok), Just(Err("why".to_owned()))],
-            sent_at in proptest::option::of((0_i64..99).prop_map(at)),
-            deleted in proptest::option::of((0_i64..99).prop_map(|secs| (at(secs), "f".to_owned()))),
+            sent_at in weighted(0.3, (0_i64..99).prop_map(at)),
+            deleted in weighted(0.3, (0_i64..99).prop_map(|secs| (at(secs), "f".to_owned()))),
+            unread in weighted(0.7, Just("why".to_owned())),
         ) {
-            let evidence = Evidence { ledger, letters, queue, sent_at, deleted };
+            let evidence = Evidence { ledger, letters, queue, sent_at, deleted, unread };
             let Conclusion { state, text, next_step } = conclude(&evidence, "demo");
             let is_known = matches!(evidence.ledger, Ledger::Record { .. } | Ledger::Gone(_));
             prop_assert_eq!(
@@ -517,6 +538,9 @@ unknown: a dead letter of it is there, first sent at 2026-11-18T11:06:45Z (missi
             );
             if matches!(evidence.ledger, Ledger::Unknown(_)) {
                 prop_assert_eq!(state, TraceState::Unknown);
+            }
+            if evidence.unread.is_some() {
+                prop_assert_ne!(state, TraceState::NotSeen);
             }
             prop_assert!(!next_step.is_empty() && !text.contains('\n'));
         }

@@ -33,7 +33,7 @@ pub(super) struct Sought<'a> {
 }
 
 /// What they have.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct JournalAnswer {
     pub(super) findings: Findings,
     /// The newest send whose outcome is in no journal.
@@ -129,7 +129,7 @@ fn move_tasks(folder: &Path, environment: &str) -> Option<Gap> {
     Some(Gap::unrecorded(Place::Journals, reason))
 }
 
-/// Adds what one journal has. Returns whether the time was enough for it.
+/// Adds what one journal has, of a damaged one what is before the damage. Returns whether the time was enough for it.
 fn search_one(
     path: &Path,
     sought: &Sought<'_>,
@@ -144,18 +144,23 @@ fn search_one(
         return Ok(true);
     }
     let mut reading = Reading::new(&facts.plan, sought);
-    let mut is_whole = true;
-    while let Some((at, fact)) = facts.next()? {
-        reading.apply(at, &fact, &facts.plan, sought);
-        if Instant::now() >= until {
-            is_whole = false;
-            break;
+    let ended = loop {
+        match facts.next() {
+            Ok(Some((at, fact))) => reading.apply(at, &fact, &facts.plan, sought),
+            Ok(None) => break Ok(true),
+            Err(error) => break Err(error),
         }
+        if Instant::now() >= until {
+            break Ok(false);
+        }
+    };
+    // An outcome may be in a part that was not read.
+    if matches!(ended, Ok(true)) {
+        reading.end();
     }
-    reading.end();
     answer.sent_at = answer.sent_at.max(reading.sent_at());
     answer.findings.facts.append(&mut reading.facts);
-    Ok(is_whole)
+    ended
 }
 
 /// Where a message of the event stands.
@@ -425,15 +430,17 @@ mod tests {
         }
     }
 
-    fn searched(folder: &Path, message_ids: &[String]) -> JournalAnswer {
-        let key = key();
-        let sought = Sought {
-            key: &key,
+    fn sought<'a>(key: &'a EventKey, message_ids: &'a [String]) -> Sought<'a> {
+        Sought {
+            key,
             message_ids,
             environment: "example",
             dead_letter_queue_url: "http://h/d",
-        };
-        search(folder, &sought)
+        }
+    }
+
+    fn searched(folder: &Path, message_ids: &[String]) -> JournalAnswer {
+        search(folder, &sought(&key(), message_ids))
     }
 
     fn texts(answer: &JournalAnswer) -> Vec<&str> {
@@ -558,6 +565,62 @@ mod tests {
             format!("{name} was about to send it, and no answer is on record"),
         ];
         assert_eq!(texts(&answer), expected);
+        assert!(answer.sent_at.is_some(), "it may have been sent");
+    }
+
+    /// A journal with these facts, of a plan of one message; the last line is damaged.
+    fn damaged_at_the_end(folder: &Path, facts: &[Fact]) -> String {
+        let plan = example(1);
+        let name = format!("redrive {}", plan.id);
+        let (mut journal, _) = Journal::create(folder, plan).unwrap();
+        journal.append(facts).unwrap();
+        let mut bytes = std::fs::read(journal.path()).unwrap();
+        let last = bytes.iter().rposition(|byte| *byte == b'}').unwrap();
+        bytes[last] = b']';
+        std::fs::write(journal.path(), bytes).unwrap();
+        name
+    }
+
+    #[test]
+    fn facts_before_the_damage_of_a_journal_are_kept_and_it_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = [
+            intended(0, BODY),
+            confirmed(0),
+            Fact::Deleted { indexes: vec![0] },
+        ];
+        let name = damaged_at_the_end(folder.path(), &facts);
+        let answer = searched(folder.path(), &[]);
+        let expected = [
+            format!("planned by {name} as ready, message m0"),
+            format!("dead letter m0 before {name}: missing-attribute: no detail is recorded"),
+            format!("sent to q by {name}, as message sent"),
+        ];
+        assert_eq!(texts(&answer), expected);
+        assert!(answer.sent_at.is_some(), "it was sent");
+        let gap = &answer.findings.gaps[0];
+        assert!(gap.is_failure && gap.reason.contains("damaged"), "{gap:?}");
+    }
+
+    #[test]
+    fn answer_that_may_be_in_a_part_that_was_not_read_is_not_called_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = damaged_at_the_end(folder.path(), &[intended(0, BODY), confirmed(0)]);
+        let known = [
+            format!("planned by {name} as ready, message m0"),
+            format!("dead letter m0 before {name}: missing-attribute: no detail is recorded"),
+        ];
+        let answer = searched(folder.path(), &[]);
+        assert_eq!(texts(&answer), known);
+        assert!(answer.sent_at.is_some(), "it may have been sent");
+
+        let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        journal.append(&[intended(0, BODY), confirmed(0)]).unwrap();
+        let (key, mut answer) = (key(), JournalAnswer::default());
+        let is_over = Instant::now();
+        let is_whole = search_one(journal.path(), &sought(&key, &[]), is_over, &mut answer);
+        assert!(!is_whole.unwrap(), "the time is over after one fact");
+        assert_eq!(texts(&answer).len(), 2, "{answer:?}");
         assert!(answer.sent_at.is_some(), "it may have been sent");
     }
 

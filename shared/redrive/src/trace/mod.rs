@@ -204,6 +204,7 @@ impl Read {
         findings.append(self.letters.findings);
         findings.append(self.journals.findings);
         findings.append(self.audit.findings);
+        let unread = unread(&findings.gaps);
         let has_record = matches!(self.stored.ledger, Ledger::Record { .. });
         add_queue(&self.queue, traced_at, has_record, &mut findings);
         let evidence = Evidence {
@@ -212,6 +213,7 @@ impl Read {
             queue: self.queue.map(|queue| queue.depth.total()),
             sent_at: self.journals.sent_at.max(self.audit.published_at),
             deleted: self.audit.deleted,
+            unread,
         };
         let (facts, left_out) = order::ordered(findings.facts);
         if left_out > 0 {
@@ -231,6 +233,13 @@ impl Read {
             searched: findings.searches,
         }
     }
+}
+
+/// The first of this machine's files that could not be read, and why.
+fn unread(gaps: &[Gap]) -> Option<String> {
+    let is_file = |gap: &&Gap| matches!(gap.place, Place::Journals | Place::AuditLog);
+    let gap = gaps.iter().filter(is_file).find(|gap| gap.is_failure)?;
+    Some(format!("{}: {}", gap.place.as_str(), gap.reason))
 }
 
 /// The source queue as it is: where there is no record, the event may be in it.
