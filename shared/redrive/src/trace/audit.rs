@@ -38,11 +38,35 @@ struct Silent {
     files: usize,
     erasures: usize,
     without_copy: usize,
+    late_copies: usize,
     without_details: usize,
+}
+
+/// What a copy of deleted messages says of the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    Found,
+    Absent,
+    /// The time was over before its end.
+    Late,
+    Unreadable,
 }
 
 /// Reads the changes in a state folder.
 pub(super) fn search(state_folder: &Path, sought: &Sought<'_>) -> AuditAnswer {
+    let mut until = None;
+    search_with(state_folder, sought, &mut |copy| {
+        let until = until.get_or_insert_with(|| Instant::now() + COPIES_WITHIN);
+        look_for(copy, sought, *until)
+    })
+}
+
+/// Looks into the copies of deletions with `look`.
+fn search_with(
+    state_folder: &Path,
+    sought: &Sought<'_>,
+    look: &mut dyn FnMut(&Path) -> Look,
+) -> AuditAnswer {
     let mut answer = AuditAnswer::default();
     let log = AuditLog::in_folder(state_folder);
     let read = log.read_last(CHANGES_MAX, |change| {
@@ -56,11 +80,12 @@ pub(super) fn search(state_folder: &Path, sought: &Sought<'_>) -> AuditAnswer {
             return answer;
         }
     };
-    let until = Instant::now() + COPIES_WITHIN;
     let mut silent = Silent::default();
-    for entry in &trail.entries {
-        answer.take(entry, sought, until, &mut silent);
+    // The newest first: it is the last deletion that counts, and the time may not be enough for all copies.
+    for entry in trail.entries.iter().rev() {
+        answer.take(entry, sought, look, &mut silent);
     }
+    answer.findings.facts.reverse();
     let since = trail.entries.first().map(|entry| moment(entry.begun_at));
     let since = since.map_or_else(String::new, |since| format!(" since {since}"));
     let extent = format!(
@@ -96,8 +121,13 @@ impl Silent {
             files,
             erasures,
             without_copy,
+            late_copies,
             without_details,
         } = self;
+        let late = format!(
+            "deletions from this machine whose copies were not searched within {} s",
+            COPIES_WITHIN.as_secs()
+        );
         let reasons = [
             (
                 files,
@@ -111,6 +141,7 @@ impl Silent {
                 without_copy,
                 "deletions from this machine without a copy that could be searched",
             ),
+            (late_copies, &late),
             (
                 without_details,
                 "changes from this machine whose details were too long or were erased",
@@ -135,7 +166,7 @@ impl AuditAnswer {
         &mut self,
         entry: &AuditEntry,
         sought: &Sought<'_>,
-        until: Instant,
+        look: &mut dyn FnMut(&Path) -> Look,
         silent: &mut Silent,
     ) {
         let details = &entry.change.details;
@@ -153,7 +184,7 @@ impl AuditAnswer {
             },
             Operation::Redrive | Operation::Replay => self.edited(entry, sought),
             Operation::Replace => self.replaced(entry, sought.key),
-            Operation::Delete | Operation::Purge => self.deleted(entry, sought, until, silent),
+            Operation::Delete | Operation::Purge => self.deleted(entry, look, silent),
             Operation::Erase => silent.erasures += 1,
             // The records of move tasks name these.
             Operation::MoveTask | Operation::Tidy => {}
@@ -234,15 +265,18 @@ impl AuditAnswer {
     fn deleted(
         &mut self,
         entry: &AuditEntry,
-        sought: &Sought<'_>,
-        until: Instant,
+        look: &mut dyn FnMut(&Path) -> Look,
         silent: &mut Silent,
     ) {
         let export = entry.change.details.get("export").and_then(Value::as_str);
-        match export.map(|path| has_event(Path::new(path), sought, until)) {
-            Some(Some(true)) => {}
-            Some(Some(false)) => return,
-            Some(None) | None => {
+        match export.map(|path| look(Path::new(path))) {
+            Some(Look::Found) => {}
+            Some(Look::Absent) => return,
+            Some(Look::Late) => {
+                silent.late_copies += 1;
+                return;
+            }
+            Some(Look::Unreadable) | None => {
                 silent.without_copy += 1;
                 return;
             }
@@ -274,10 +308,13 @@ impl AuditAnswer {
     }
 }
 
-/// Whether a file of copies has the event; `None` where that could not be read.
-fn has_event(path: &Path, sought: &Sought<'_>, until: Instant) -> Option<bool> {
-    if !sought.clue().may_be_in_file(path, until).ok()?? {
-        return Some(false);
+/// Whether a file of copies has the event.
+fn look_for(path: &Path, sought: &Sought<'_>, until: Instant) -> Look {
+    match sought.clue().may_be_in_file(path, until) {
+        Ok(Some(true)) => {}
+        Ok(Some(false)) => return Look::Absent,
+        Ok(None) => return Look::Late,
+        Err(_) => return Look::Unreadable,
     }
     let (mut is_found, mut is_late) = (false, false);
     let look = |body: String| {
@@ -285,8 +322,12 @@ fn has_event(path: &Path, sought: &Sought<'_>, until: Instant) -> Option<bool> {
         is_late = Instant::now() >= until;
         !is_found && !is_late
     };
-    bodies(path, look).ok()?;
-    (is_found || !is_late).then_some(is_found)
+    match bodies(path, look) {
+        Err(_) => Look::Unreadable,
+        Ok(()) if is_found => Look::Found,
+        Ok(()) if is_late => Look::Late,
+        Ok(()) => Look::Absent,
+    }
 }
 
 fn is_identity(event: &Value, key: &EventKey) -> bool {
@@ -346,18 +387,71 @@ mod tests {
         }
 
         fn search(&self, environment: &str) -> AuditAnswer {
-            let key = EventKey {
-                source: "/s".to_owned(),
-                id: "1".to_owned(),
-            };
-            let sought = Sought {
-                key: &key,
-                message_ids: &[],
-                environment,
-                dead_letter_queue_url: "http://h/d",
-            };
-            search(self.folder.path(), &sought)
+            search(self.folder.path(), &sought(&key(), environment))
         }
+    }
+
+    fn key() -> EventKey {
+        EventKey {
+            source: "/s".to_owned(),
+            id: "1".to_owned(),
+        }
+    }
+
+    fn sought<'a>(key: &'a EventKey, environment: &'a str) -> Sought<'a> {
+        Sought {
+            key,
+            message_ids: &[],
+            environment,
+            dead_letter_queue_url: "http://h/d",
+        }
+    }
+
+    fn gaps(answer: &AuditAnswer) -> Vec<&str> {
+        let gaps = answer.findings.gaps.iter();
+        gaps.map(|gap| gap.reason.as_str()).collect()
+    }
+
+    #[test]
+    fn newest_copies_are_searched_first_and_those_beyond_the_time_are_counted_as_such() {
+        let log = Log::new();
+        let copies = ["older.jsonl", "newer.jsonl"].map(|name| log.folder.path().join(name));
+        for (secs, copy) in (1..).zip(&copies) {
+            let details = json!({ "export": copy });
+            log.add(secs, Operation::Delete, details, Some("deleted"));
+        }
+        let mut looked = Vec::new();
+        // The time is over after the first.
+        let mut look = |copy: &Path| {
+            looked.push(copy.to_owned());
+            match looked.len() {
+                1 => Look::Found,
+                _ => Look::Late,
+            }
+        };
+        let key = key();
+        let answer = search_with(log.folder.path(), &sought(&key, "example"), &mut look);
+        let [older, newer] = copies;
+        let newest = newer.display().to_string();
+        assert_eq!(looked, [newer, older]);
+        assert_eq!(answer.deleted, Some((at(2), newest)));
+        let late = "deletions from this machine whose copies were not searched within 5 s: 1";
+        assert_eq!(gaps(&answer), [late]);
+    }
+
+    #[test]
+    fn copy_that_the_time_is_not_enough_for_is_told_apart_from_one_that_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.jsonl");
+        let body = r#"{"source":"/s","id":"1"}"#;
+        std::fs::write(&copy, json!({ "body": body }).to_string()).unwrap();
+        let (key, now) = (key(), Instant::now());
+        let later = now + Duration::from_secs(3_600);
+        let sought = sought(&key, "example");
+        assert_eq!(look_for(&copy, &sought, now), Look::Late);
+        assert_eq!(look_for(&copy, &sought, later), Look::Found);
+        let nowhere = folder.path().join("nowhere.jsonl");
+        assert_eq!(look_for(&nowhere, &sought, now), Look::Unreadable);
     }
 
     #[test]
@@ -433,14 +527,12 @@ mod tests {
         log.add(5, Operation::Redrive, json!({ "erased": true }), None);
         let answer = log.search("example");
         assert!(answer.findings.facts.is_empty());
-        let gaps = answer.findings.gaps.iter();
-        let gaps: Vec<_> = gaps.map(|gap| gap.reason.as_str()).collect();
         let expected = [
             "publications of files from this machine, whose events the log does not list: 1",
             "erasures from this machine, of which the log has a digest and no identity: 1",
             "deletions from this machine without a copy that could be searched: 2",
             "changes from this machine whose details were too long or were erased: 1",
         ];
-        assert_eq!(gaps, expected);
+        assert_eq!(gaps(&answer), expected);
     }
 }
