@@ -1,11 +1,12 @@
 //! The state of the time line, and what keys and answers do to it.
 
 use chrono::{DateTime, Utc};
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use event::{EventKey, peek_identity};
 use ratatui::style::Style;
 use ratatui_textarea::TextArea;
 use redrive::trace::{EventTrace, TraceRequest};
+use serde_json::json;
 
 use super::layout::list_area;
 use super::subject::{Subject, Traceable, key_of};
@@ -16,7 +17,7 @@ use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
 
-/// Characters of what is typed or pasted at most: a source and an id of the longest.
+/// Characters of the line at most: a source and an id of the longest.
 const TYPED_CHARS_MAX: usize = 4_096;
 
 /// The open time line.
@@ -227,14 +228,25 @@ impl TimeLine {
         if let Some(input) = &mut self.typing
             && !matches!(key.code, KeyCode::Tab | KeyCode::BackTab | KeyCode::Enter)
         {
-            input.input(key);
+            if (key.code, key.modifiers) == (KeyCode::Char('u'), KeyModifiers::CONTROL) {
+                // As in a shell; the widget would undo.
+                input.delete_line_by_head();
+            } else {
+                input.input(key);
+            }
             self.fault = None;
         }
     }
 
+    /// Of an event only what names it comes into the line, which has no room for the event.
     pub(crate) fn paste(&mut self, text: &str) {
         if let Some(input) = &mut self.typing {
-            let text: String = text.chars().take(TYPED_CHARS_MAX).collect();
+            let typed = input.lines().iter().map(|line| line.chars().count());
+            let room = TYPED_CHARS_MAX.saturating_sub(typed.sum());
+            let name = key_of(&peek_identity(text))
+                .map(|EventKey { source, id }| json!({ "source": source, "id": id }).to_string());
+            let text = name.as_deref().unwrap_or(text);
+            let text: String = text.chars().take(room).collect();
             input.insert_str(text.replace(['\r', '\n'], " "));
             self.fault = None;
         }
@@ -244,7 +256,9 @@ impl TimeLine {
         let Some(input) = &self.typing else {
             return;
         };
-        match typed_key(&input.lines().join(" ")) {
+        let text = input.lines().join(" ");
+        let text: String = text.chars().take(TYPED_CHARS_MAX).collect();
+        match typed_key(&text) {
             Ok(key) => self.begin(Subject::new(key), context),
             Err(fault) => self.fault = Some(fault),
         }

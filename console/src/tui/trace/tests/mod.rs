@@ -7,6 +7,7 @@ use redrive::trace::{
     Conclusion, EventTrace, Gap, Hop, Place, Search, Standing, TraceFact, TraceState,
 };
 use redrive::{Counts, Kind, MessageOutcome, MessageReport, Report};
+use serde_json::json;
 use serde_json::value::RawValue;
 use strum::VariantArray;
 
@@ -462,6 +463,52 @@ fn dead_letters_are_searched_by_a_key_alone_and_refresh_does_not_repeat_it() {
     harness.reply(to, Ok(empty()));
     harness.refresh();
     assert!(!harness.take(&TIME_LINE).0.search_dead_letters);
+}
+
+/// The line where an event is typed.
+fn typing() -> Harness {
+    let mut harness = Harness::on('6', 160, 45);
+    harness.press('T');
+    harness
+}
+
+/// What is in the line.
+fn typed(harness: &Harness) -> String {
+    let time_line = harness.model.time_line.as_ref().unwrap();
+    time_line.typing.as_ref().unwrap().lines().join(" ")
+}
+
+#[test]
+fn event_that_is_longer_than_the_line_is_pasted_by_its_name() {
+    let mut harness = typing();
+    let event = json!({ "data": "x".repeat(200_000), "id": "\u{1f6eb}\n1", "source": "/s" });
+    harness.paste(&event.to_string());
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.take(&TIME_LINE).0.key, key("/s", "\u{1f6eb}\n1"));
+}
+
+#[test]
+fn line_has_a_limit_that_several_pastes_cannot_exceed() {
+    let mut harness = typing();
+    for _ in 0..3 {
+        harness.paste(&"x".repeat(3_000));
+    }
+    assert_eq!(typed(&harness).len(), 4_096);
+    let long = json!({ "id": "1", "source": "s".repeat(9_000) }).to_string();
+    let mut harness = typing();
+    harness.paste(&long);
+    assert_eq!(typed(&harness).len(), 4_096);
+}
+
+#[test]
+fn ctrl_u_deletes_what_was_typed_as_in_a_shell() {
+    let mut harness = typing();
+    harness.keys("/wrong 1");
+    harness.ctrl('u');
+    assert_eq!(typed(&harness), "");
+    harness.keys("/s 1");
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.take(&TIME_LINE).0.key, key("/s", "1"));
 }
 
 #[test]
