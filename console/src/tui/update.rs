@@ -23,6 +23,7 @@ use super::screens::all::Screens;
 use super::screens::screen::ScreenEvent;
 use super::theme::Tone;
 use super::trace::TimeLine;
+use super::trace::subject::Held;
 
 /// Lines that one step of the wheel moves.
 const WHEEL_LINES: isize = 3;
@@ -53,7 +54,7 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
                 for &screen in ScreenId::ALL {
                     send(model, screen, ScreenEvent::Resize, outbox);
                 }
-                on_time_line(model, outbox, |time_line, context| {
+                on_time_line(model, outbox, |time_line, _, context| {
                     time_line.resized(context)
                 });
             }
@@ -194,8 +195,8 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
 
 fn act_on_time_line(model: &mut Model, action: Action, outbox: &mut Outbox) {
     let mut stays_open = true;
-    on_time_line(model, outbox, |time_line, context| {
-        stays_open = time_line.act(action, context);
+    on_time_line(model, outbox, |time_line, held, context| {
+        stays_open = time_line.act(action, held, context);
     });
     if !stays_open {
         model.time_line = None;
@@ -205,21 +206,21 @@ fn act_on_time_line(model: &mut Model, action: Action, outbox: &mut Outbox) {
 fn on_time_line(
     model: &mut Model,
     outbox: &mut Outbox,
-    apply: impl FnOnce(&mut TimeLine, &mut UpdateContext<'_>),
+    apply: impl FnOnce(&mut TimeLine, Held<'_>, &mut UpdateContext<'_>),
 ) {
     let Some(mut time_line) = model.time_line.take() else {
         return;
     };
-    let (_, mut context) = model.parts(outbox);
-    apply(&mut time_line, &mut context);
+    let (screens, mut context) = model.parts(outbox);
+    apply(&mut time_line, screens.dead_letters.held(), &mut context);
     model.time_line = Some(time_line);
 }
 
 /// Traces what is selected on the screen.
 fn open_time_line(model: &mut Model, outbox: &mut Outbox) {
     let traceable = model.screens.traceable(model.screen);
-    let (_, mut context) = model.parts(outbox);
-    let time_line = TimeLine::open(traceable, &mut context);
+    let (screens, mut context) = model.parts(outbox);
+    let time_line = TimeLine::open(traceable, screens.dead_letters.held(), &mut context);
     model.time_line = Some(Box::new(time_line));
 }
 
@@ -364,8 +365,8 @@ fn on_mouse_in_time_line(model: &mut Model, mouse: MouseEvent, outbox: &mut Outb
                     act(model, action, outbox);
                 }
             } else if frame.body.contains(position) {
-                on_time_line(model, outbox, |time_line, context| {
-                    time_line.click(position.y, context);
+                on_time_line(model, outbox, |time_line, held, context| {
+                    time_line.click(position.y, held, context);
                 });
             }
         }
@@ -442,7 +443,7 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
             screens.publish.acknowledged(answer, context);
         }),
         Reply::Traced(answer) => model.screens.publish.traced(answer, now),
-        Reply::TimeLine(answer) => on_time_line(model, outbox, |time_line, context| {
+        Reply::TimeLine(answer) => on_time_line(model, outbox, |time_line, _, context| {
             time_line.came(answer, context);
         }),
         Reply::Template(answer) => on(model, outbox, |screens, context| {

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use event::EventKey;
 use pipeline::environment::Folders;
-use pipeline::model::QueueRole;
-use redrive::trace::{EventTrace, TraceRequest, trace};
+use pipeline::model::{QueueRole, ReceivedMessages};
+use redrive::trace::{EventTrace, Holding, Hop, Place, TraceRequest, trace};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::harness::numbered;
+use crate::support::harness::{numbered, valid};
 use crate::support::machine;
-use crate::support::queues::Queues;
+use crate::support::queues::{Queues, receive_dead_letters, release_dead_letters};
 
 const TOTAL: usize = 300;
 /// Longer than a release takes, and shorter than the messages would stay hidden by themselves.
@@ -38,6 +38,7 @@ impl Searching {
             },
             search_dead_letters: true,
             held: Vec::new(),
+            holding: Holding::default(),
         };
         let (pipeline, cancel) = (queues.pipeline.clone(), CancellationToken::new());
         let token = cancel.clone();
@@ -56,6 +57,78 @@ impl Searching {
             _folder: folder,
         }
     }
+}
+
+/// Traces the event of one of the dead letters that a console has, and searches them; what it has not is visible.
+async fn traced_by_a_holder(queues: &Queues, held: &ReceivedMessages) -> EventTrace {
+    let folder = tempfile::tempdir().unwrap();
+    let folders = Folders::at(folder.path().join("config"), folder.path().join("state"));
+    let first = held.messages[0].clone();
+    let request = TraceRequest {
+        key: EventKey {
+            source: first.identity.source.clone().unwrap(),
+            id: first.identity.id.clone().unwrap(),
+        },
+        search_dead_letters: true,
+        held: vec![first],
+        holding: Holding {
+            total: held.messages.len(),
+            leaving: 0,
+        },
+    };
+    let cancel = CancellationToken::new();
+    let traced = trace(&queues.pipeline, &folders, &request, &cancel).await;
+    traced.unwrap()
+}
+
+/// How far the dead letters were searched, and what of them could not be.
+fn searched(traced: &EventTrace) -> (Vec<&str>, Vec<&str>) {
+    let searched = traced.searched.iter();
+    let searched = searched.filter(|search| search.place == Place::DeadLetters);
+    let unknown = traced.unknown.iter();
+    let unknown = unknown.filter(|gap| gap.place == Place::DeadLetters && !gap.is_failure);
+    (
+        searched.map(|search| search.extent.as_str()).collect(),
+        unknown.map(|gap| gap.reason.as_str()).collect(),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_the_console_holds_are_searched_and_not_received_by_others() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    let bodies: Vec<String> = (0..5).map(|number| valid(&format!("e{number}"))).collect();
+    queues.add_dead_letters(&bodies[..3], &[]).await;
+    let long = Duration::from_secs(600);
+    let held = receive_dead_letters(&queues.pipeline, 3, long).await;
+    assert_eq!(held.messages.len(), 3);
+    queues.add_dead_letters(&bodies[3..], &[]).await;
+    let traced = traced_by_a_holder(&queues, &held).await;
+    let extents = vec!["2 received and released", "the 3 that the console holds"];
+    assert_eq!(searched(&traced), (extents.clone(), vec![]));
+    let text = &traced.conclusion.text;
+    assert!(text.contains("a dead letter of it is there"), "{text}");
+    // What really is with others is said.
+    let _others = receive_dead_letters(&queues.pipeline, 2, long).await;
+    let traced = traced_by_a_holder(&queues, &held).await;
+    let extents = vec!["0 received and released", "the 3 that the console holds"];
+    let others = vec!["2 received by others could not be seen"];
+    assert_eq!(searched(&traced), (extents, others));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn held_letter_whose_visibility_timeout_ended_is_found_once() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    queues.add_dead_letters(&[valid("e0")], &[]).await;
+    let held = receive_dead_letters(&queues.pipeline, 1, Duration::from_secs(600)).await;
+    let handles = [held.messages[0].receipt_handle.clone()];
+    assert_eq!(release_dead_letters(&queues.pipeline, &handles).await, 1);
+    let traced = traced_by_a_holder(&queues, &held).await;
+    let id = Some(held.messages[0].message_id.clone());
+    let facts = traced.facts.iter().filter(|fact| fact.reference == id);
+    let attempts = facts.filter(|fact| fact.hop == Hop::Attempted);
+    assert_eq!(attempts.count(), 1, "{traced:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

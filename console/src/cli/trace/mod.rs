@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use event::EventKey;
 use pipeline::environment::Folders;
 use pipeline::printable;
-use redrive::trace::{EventTrace, TraceRequest, TraceState, trace};
+use redrive::trace::{EventTrace, Holding, TraceRequest, TraceState, trace};
 
 use self::arguments::TraceArguments;
 use super::table::{Align, Keep, Table};
@@ -30,6 +30,7 @@ pub(super) async fn run(
         },
         search_dead_letters: arguments.search_dead_letters,
         held: Vec::new(),
+        holding: Holding::default(),
     };
     let folders = Folders::of_user()?;
     let (output, cancel) = (session.output, interrupt.cancellation());

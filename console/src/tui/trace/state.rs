@@ -9,7 +9,7 @@ use redrive::trace::{EventTrace, TraceRequest};
 use serde_json::json;
 
 use super::layout::list_area;
-use super::subject::{Subject, Traceable, key_of};
+use super::subject::{Held, Traceable, key_of};
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::list::ListState;
@@ -23,7 +23,7 @@ const TYPED_CHARS_MAX: usize = 4_096;
 /// The open time line.
 #[derive(Debug, Default)]
 pub(crate) struct TimeLine {
-    pub(super) subject: Option<Subject>,
+    pub(super) subject: Option<EventKey>,
     pub(super) trace: Remote<EventTrace>,
     /// Whether the last question searches the dead letters.
     pub(super) is_searching: bool,
@@ -39,11 +39,15 @@ pub(crate) struct TimeLine {
 
 impl TimeLine {
     /// Opens it on what is selected, else on a line where an event is typed.
-    pub(crate) fn open(traceable: Traceable, context: &mut UpdateContext<'_>) -> Self {
+    pub(crate) fn open(
+        traceable: Traceable,
+        held: Held<'_>,
+        context: &mut UpdateContext<'_>,
+    ) -> Self {
         let mut time_line = Self::default();
         match traceable {
-            Traceable::One(subject) => time_line.begin(subject, context),
-            Traceable::Several(keys) => time_line.choose_of(keys, context),
+            Traceable::One(key) => time_line.begin(key, held, context),
+            Traceable::Several(keys) => time_line.choose_of(keys, held, context),
             Traceable::Nothing => time_line.type_event(),
             Traceable::Unnamed => {
                 context.notify(Tone::Warning, "what is selected has no source or no id");
@@ -53,9 +57,14 @@ impl TimeLine {
         time_line
     }
 
-    fn choose_of(&mut self, mut keys: Vec<EventKey>, context: &mut UpdateContext<'_>) {
+    fn choose_of(
+        &mut self,
+        mut keys: Vec<EventKey>,
+        held: Held<'_>,
+        context: &mut UpdateContext<'_>,
+    ) {
         match (keys.pop(), keys.is_empty()) {
-            (Some(key), true) => self.begin(Subject::new(key), context),
+            (Some(key), true) => self.begin(key, held, context),
             (Some(key), false) => {
                 keys.push(key);
                 self.choices = keys;
@@ -64,23 +73,26 @@ impl TimeLine {
         }
     }
 
-    fn begin(&mut self, subject: Subject, context: &mut UpdateContext<'_>) {
-        self.subject = Some(subject);
+    fn begin(&mut self, key: EventKey, held: Held<'_>, context: &mut UpdateContext<'_>) {
+        self.subject = Some(key);
         self.typing = None;
         self.offset = 0;
         self.trace.reset();
-        self.ask(false, context);
+        self.ask(false, held, context);
     }
 
-    fn ask(&mut self, search_dead_letters: bool, context: &mut UpdateContext<'_>) {
-        let Some(subject) = self.subject.clone().filter(|_| !self.trace.is_loading()) else {
+    /// What is held is looked up at each question: it may have been redriven, deleted or lost since the last.
+    fn ask(&mut self, search_dead_letters: bool, held: Held<'_>, context: &mut UpdateContext<'_>) {
+        let Some(key) = self.subject.clone().filter(|_| !self.trace.is_loading()) else {
             return;
         };
         self.is_searching = search_dead_letters;
+        let (held, holding) = held.of(&key);
         let request = TraceRequest {
-            key: subject.key,
+            key,
             search_dead_letters,
-            held: subject.held,
+            held,
+            holding,
         };
         context
             .outbox
@@ -138,7 +150,12 @@ impl TimeLine {
     }
 
     /// What a key asks for; whether the time line stays open.
-    pub(crate) fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) -> bool {
+    pub(crate) fn act(
+        &mut self,
+        action: Action,
+        held: Held<'_>,
+        context: &mut UpdateContext<'_>,
+    ) -> bool {
         let page = isize::try_from(context.body.height.saturating_sub(2).max(1)).unwrap_or(1);
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -146,12 +163,12 @@ impl TimeLine {
         )]
         match action {
             Action::Back => return self.back(),
-            Action::Confirm => self.confirm(context),
+            Action::Confirm => self.confirm(held, context),
             Action::Filter => self.type_event(),
-            Action::Refresh => self.ask(false, context),
-            Action::SearchDeadLetters => self.search_dead_letters(context),
+            Action::Refresh => self.ask(false, held, context),
+            Action::SearchDeadLetters => self.search_dead_letters(held, context),
             Action::CopyItem => self.copy(context),
-            Action::Open => self.pick(context),
+            Action::Open => self.pick(held, context),
             Action::Up => self.move_by(-1, context),
             Action::Down => self.move_by(1, context),
             Action::PageUp => self.move_by(-page, context),
@@ -176,22 +193,22 @@ impl TimeLine {
         false
     }
 
-    fn search_dead_letters(&mut self, context: &mut UpdateContext<'_>) {
+    fn search_dead_letters(&mut self, held: Held<'_>, context: &mut UpdateContext<'_>) {
         if context.is_resuming {
             // It would wait for what this receives.
             context.notify(Tone::Warning, "not while a redrive is being resumed");
         } else if self.trace.is_loading() {
             context.notify(Tone::Muted, "it is being traced; d searches after that");
         } else {
-            self.ask(true, context);
+            self.ask(true, held, context);
         }
     }
 
-    fn pick(&mut self, context: &mut UpdateContext<'_>) {
+    fn pick(&mut self, held: Held<'_>, context: &mut UpdateContext<'_>) {
         if self.is_choosing()
             && let Some(key) = self.choices.get(self.list.selected).cloned()
         {
-            self.begin(Subject::new(key), context);
+            self.begin(key, held, context);
         }
     }
 
@@ -252,20 +269,20 @@ impl TimeLine {
         }
     }
 
-    fn confirm(&mut self, context: &mut UpdateContext<'_>) {
+    fn confirm(&mut self, held: Held<'_>, context: &mut UpdateContext<'_>) {
         let Some(input) = &self.typing else {
             return;
         };
         let text = input.lines().join(" ");
         let text: String = text.chars().take(TYPED_CHARS_MAX).collect();
         match typed_key(&text) {
-            Ok(key) => self.begin(Subject::new(key), context),
+            Ok(key) => self.begin(key, held, context),
             Err(fault) => self.fault = Some(fault),
         }
     }
 
     /// Selects the event in a row of the terminal, and traces it when it is selected already.
-    pub(crate) fn click(&mut self, row: u16, context: &mut UpdateContext<'_>) {
+    pub(crate) fn click(&mut self, row: u16, held: Held<'_>, context: &mut UpdateContext<'_>) {
         let area = list_area(context.body);
         let line = row.checked_sub(area.y).filter(|_| self.is_choosing());
         let line = line.filter(|line| *line < area.height);
@@ -275,7 +292,7 @@ impl TimeLine {
             return;
         };
         if chosen == self.list.selected {
-            self.pick(context);
+            self.pick(held, context);
         } else {
             self.list.selected = chosen;
         }

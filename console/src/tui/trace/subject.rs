@@ -1,24 +1,50 @@
 //! What a screen offers to trace.
 
+use std::collections::HashSet;
+
 use event::{EventKey, PartialIdentity};
 use pipeline::model::DeadLetter;
+use redrive::trace::Holding;
 
 /// Dead letters of one event that are handed over at most.
-pub(crate) const HELD_MAX: usize = 100;
+const HELD_MAX: usize = 100;
 
-/// An event, and its dead letters that the console holds.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Subject {
-    pub(crate) key: EventKey,
-    pub(crate) held: Vec<DeadLetter>,
+/// The dead letters that the console has received and not released: nobody else can receive them, and neither can a
+/// search.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held<'a> {
+    pub(crate) messages: &'a [DeadLetter],
+    /// Ids of those whose visibility timeouts ended.
+    pub(crate) lost: &'a HashSet<String>,
+    /// Ids of those that are being redriven.
+    pub(crate) moving: &'a HashSet<String>,
+    /// Ids of those that are being deleted.
+    pub(crate) deleting: Option<&'a HashSet<String>>,
 }
 
-impl Subject {
-    pub(crate) const fn new(key: EventKey) -> Self {
-        Self {
-            key,
-            held: Vec::new(),
+impl Held<'_> {
+    /// Those of one event, and how many there are of all.
+    pub(super) fn of(self, key: &EventKey) -> (Vec<DeadLetter>, Holding) {
+        let is_of = |identity: &PartialIdentity| {
+            identity.source.as_ref() == Some(&key.source) && identity.id.as_ref() == Some(&key.id)
+        };
+        let mut of_event = Vec::new();
+        let mut holding = Holding::default();
+        for message in self.messages {
+            let id = &message.message_id;
+            let is_leaving = self.moving.contains(id)
+                || self.deleting.is_some_and(|deleting| deleting.contains(id));
+            // A redrive or a deletion extends its messages itself.
+            if self.lost.contains(id) && !is_leaving {
+                continue;
+            }
+            holding.total += 1;
+            holding.leaving += usize::from(is_leaving);
+            if of_event.len() < HELD_MAX && is_of(&message.identity) {
+                of_event.push(message.clone());
+            }
         }
+        (of_event, holding)
     }
 }
 
@@ -30,7 +56,7 @@ pub(crate) enum Traceable {
     Nothing,
     /// It has something without a source or an id.
     Unnamed,
-    One(Subject),
+    One(EventKey),
     /// Several events; one is chosen.
     Several(Vec<EventKey>),
 }

@@ -96,12 +96,8 @@ fn pieces(time_line: &TimeLine, context: &ScreenContext<'_>) -> Vec<(String, Sty
         let (row, length) = (time_line.list.selected + 1, time_line.choices.len());
         pieces.push((format!("{row} / {length}: which event?"), Style::new()));
     }
-    if let Some(subject) = &time_line.subject {
-        let name = format!(
-            "{} / {}",
-            visible(&subject.key.source),
-            visible(&subject.key.id)
-        );
+    if let Some(key) = &time_line.subject {
+        let name = format!("{} / {}", visible(&key.source), visible(&key.id));
         pieces.push((name, context.theme.strong()));
     }
     if let Some(since) = time_line.trace.loading_since() {

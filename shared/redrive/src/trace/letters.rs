@@ -25,6 +25,23 @@ const MESSAGES_MAX: usize = 10_000;
 /// Limit of a search, without the release of what it received.
 const SEARCH_LIMIT: Duration = Duration::from_secs(25);
 
+/// How many dead letters the caller of a trace has received and not released. It looked at them, and a search cannot
+/// receive them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holding {
+    /// All of them.
+    pub total: usize,
+    /// Those that are being redriven or deleted: they may have left the queue.
+    pub leaving: usize,
+}
+
+impl Holding {
+    /// How many are in the queue for certain.
+    const fn in_queue(self) -> usize {
+        self.total.saturating_sub(self.leaving)
+    }
+}
+
 /// What it has.
 pub(super) struct LettersAnswer {
     pub(super) findings: Findings,
@@ -43,42 +60,80 @@ impl LettersAnswer {
 pub(super) fn held(
     key: &EventKey,
     held: &[DeadLetter],
+    holding: Holding,
     waiting: Result<u64, String>,
 ) -> LettersAnswer {
     let mut findings = Findings::default();
+    add_held(holding, &mut findings);
     let found: Vec<&DeadLetter> = held.iter().filter(|message| is_of(key, message)).collect();
-    let is_empty = waiting == Ok(0);
-    let letters = if found.is_empty() {
-        if !is_empty {
-            let reason = match &waiting {
-                Ok(number) => format!(
-                    "not searched: a search receives the {} dead letters that are there, which hides them from others \
-                     for a while and counts as a receive of each",
-                    count(*number)
-                ),
+    // What is held is in the queue too; what is leaving it may not be, and hides no other.
+    let others = waiting.map(|number| number.saturating_sub(holding.in_queue() as u64));
+    let is_complete = others == Ok(0);
+    let letters = if found.is_empty() && !(is_complete && holding.total > 0) {
+        if !is_complete {
+            let reason = match &others {
+                Ok(number) => not_searched(*number, holding),
                 Err(why) => {
                     format!("not searched, and how many there are could not be read: {why}")
                 }
             };
             findings.gaps.push(Gap {
-                is_failure: waiting.is_err(),
+                is_failure: others.is_err(),
                 ..Gap::unrecorded(Place::DeadLetters, reason)
             });
         }
-        Letters::NotSearched(waiting)
+        Letters::NotSearched(others)
     } else {
-        let extent = format!("the {} that the console holds", count(held.len() as u64));
-        findings.searched(Place::DeadLetters, extent);
         Letters::Searched {
             found: found.iter().map(|message| letter(message)).collect(),
-            seen: held.len(),
-            is_complete: false,
+            seen: holding.total,
+            is_complete,
         }
     };
     for message in found {
         add_facts(message, &mut findings);
     }
     LettersAnswer { findings, letters }
+}
+
+fn not_searched(number: u64, holding: Holding) -> String {
+    let other = if holding.total > 0 { "other " } else { "" };
+    let leaving = match holding.leaving {
+        0 => String::new(),
+        leaving => format!(
+            " (of which up to {} are being redriven or deleted)",
+            count(leaving as u64)
+        ),
+    };
+    format!(
+        "not searched: a search receives the {} {other}dead letters that are there{leaving}, which hides them from \
+         others for a while and counts as a receive of each",
+        count(number)
+    )
+}
+
+fn add_held(holding: Holding, findings: &mut Findings) {
+    if holding.total > 0 {
+        let extent = format!("the {} that the console holds", count(holding.total as u64));
+        findings.searched(Place::DeadLetters, extent);
+    }
+}
+
+/// Adds to what a search found what of it the caller holds: a search does not see that, but for messages whose
+/// visibility timeouts ended meanwhile.
+fn with_held(mut answer: LettersAnswer, key: &EventKey, held: &[DeadLetter]) -> LettersAnswer {
+    for message in held.iter().filter(|message| is_of(key, message)) {
+        let found = answer.letters.found();
+        let is_found = |letter: &Letter| letter.message_id == message.message_id;
+        if found.iter().any(is_found) {
+            continue;
+        }
+        add_facts(message, &mut answer.findings);
+        if let Letters::Searched { found, .. } = &mut answer.letters {
+            found.push(letter(message));
+        }
+    }
+    answer
 }
 
 /// A search that is under way.
@@ -90,11 +145,16 @@ pub(super) struct Searching {
 impl Searching {
     /// Begins to search the queue. A task of its own: where the caller gives up, it is cancelled and still releases
     /// what it received.
-    pub(super) fn begin(pipeline: &Pipeline, key: &EventKey, cancel: &CancellationToken) -> Self {
+    pub(super) fn begin(
+        pipeline: &Pipeline,
+        key: &EventKey,
+        holding: Holding,
+        cancel: &CancellationToken,
+    ) -> Self {
         let (pipeline, key, cancel) = (pipeline.clone(), key.clone(), cancel.child_token());
         let ended = cancel.clone().drop_guard();
         let task = tokio::spawn(async move {
-            let received = receive_all(&pipeline, &key, cancel).await;
+            let received = receive_all(&pipeline, &key, holding, cancel).await;
             received.unwrap_or_else(|error| failed(error.to_string()))
         });
         Self {
@@ -103,17 +163,11 @@ impl Searching {
         }
     }
 
-    /// What it found, with what of it the caller holds: a search does not see that.
+    /// What it found, with what of it the caller holds.
     pub(super) async fn found(&mut self, key: &EventKey, held: &[DeadLetter]) -> LettersAnswer {
         let found = (&mut self.task).await;
-        let mut answer = found.unwrap_or_else(|error| failed(error.to_string()));
-        for message in held.iter().filter(|message| is_of(key, message)) {
-            add_facts(message, &mut answer.findings);
-            if let Letters::Searched { found, .. } = &mut answer.letters {
-                found.push(letter(message));
-            }
-        }
-        answer
+        let answer = found.unwrap_or_else(|error| failed(error.to_string()));
+        with_held(answer, key, held)
     }
 
     /// Waits until everything is released. It was cancelled.
@@ -139,6 +193,7 @@ fn failed(why: String) -> LettersAnswer {
 async fn receive_all(
     pipeline: &Pipeline,
     key: &EventKey,
+    holding: Holding,
     cancel: CancellationToken,
 ) -> Result<LettersAnswer, OperationError> {
     let options = WalkOptions::of(VISIBILITY_TIMEOUT, Some(MESSAGES_MAX));
@@ -156,12 +211,15 @@ async fn receive_all(
         ended = pass(&mut walk, key, &mut found, &mut seen) => ended,
         () = tokio::time::sleep(SEARCH_LIMIT) => Ok(false),
     };
-    let elsewhere = walk.leases.in_flight_elsewhere();
+    let in_flight = walk.leases.in_flight_elsewhere();
+    let held_in_flight = in_flight.min(holding.in_queue());
+    let elsewhere = in_flight - held_in_flight;
     let hidden = walk.leases.release_all().await;
     let is_complete = ended? && walk.truncation().is_none();
     let mut findings = Findings::default();
     let extent = format!("{} received and released", count(seen as u64));
     findings.searched(Place::DeadLetters, extent);
+    add_held(holding, &mut findings);
     if !is_complete {
         let reason = format!(
             "more are there than were seen: at most {}, within {} s",
@@ -173,10 +231,7 @@ async fn receive_all(
             .push(Gap::unrecorded(Place::DeadLetters, reason));
     }
     if elsewhere > 0 {
-        let reason = format!(
-            "{} received by others could not be seen",
-            count(elsewhere as u64)
-        );
+        let reason = elsewhere_in_words(elsewhere, holding);
         findings
             .gaps
             .push(Gap::unrecorded(Place::DeadLetters, reason));
@@ -191,10 +246,22 @@ async fn receive_all(
     }
     let letters = Letters::Searched {
         found: found.iter().map(letter).collect(),
-        seen,
+        // Those that are held and not in flight any more were received again.
+        seen: holding.total.max(seen + held_in_flight),
         is_complete: is_complete && elsewhere == 0,
     };
     Ok(LettersAnswer { findings, letters })
+}
+
+fn elsewhere_in_words(elsewhere: usize, holding: Holding) -> String {
+    let whose = match holding.leaving {
+        0 => "others",
+        _ => "others, or being redriven or deleted,",
+    };
+    format!(
+        "{} received by {whose} could not be seen",
+        count(elsewhere as u64)
+    )
 }
 
 /// Receives all messages and keeps those of the event; returns whether there are no more.
@@ -369,8 +436,12 @@ mod tests {
 
     const BODY: &str = r#"{"source":"/s","id":"1","time":"2026-11-18T11:00:00Z"}"#;
 
+    const fn holding(total: usize, leaving: usize) -> Holding {
+        Holding { total, leaving }
+    }
+
     fn hops(messages: &[DeadLetter]) -> Vec<(Hop, bool)> {
-        let findings = held(&key(), messages, Ok(3)).findings;
+        let findings = held(&key(), messages, holding(messages.len(), 0), Ok(3)).findings;
         let facts = findings.facts.iter();
         facts.map(|fact| (fact.hop, fact.at.is_some())).collect()
     }
@@ -411,16 +482,89 @@ mod tests {
 
     #[test]
     fn letters_that_are_held_are_found_and_the_others_are_named_as_not_searched() {
-        let found = held(&key(), &[message(BODY, None)], Ok(3));
+        let found = held(&key(), &[message(BODY, None)], holding(1, 0), Ok(3));
         assert_eq!(found.letters.found().len(), 1);
         assert!(found.findings.gaps.is_empty());
         let others = [message(r#"{"source":"/s","id":"2"}"#, None)];
-        let not_searched = held(&key(), &others, Ok(3));
+        let not_searched = held(&key(), &others, Holding::default(), Ok(3));
         assert_eq!(not_searched.letters, Letters::NotSearched(Ok(3)));
         let gap = &not_searched.findings.gaps[0];
         assert!(gap.reason.contains("receives the 3 dead letters") && !gap.is_failure);
-        let unread = held(&key(), &[], Err("no answer".to_owned()));
+        let unread = held(&key(), &[], Holding::default(), Err("no answer".to_owned()));
         assert!(unread.findings.gaps[0].is_failure);
-        assert!(held(&key(), &[], Ok(0)).findings.gaps.is_empty());
+        assert!(
+            held(&key(), &[], Holding::default(), Ok(0))
+                .findings
+                .gaps
+                .is_empty()
+        );
+    }
+
+    fn extents(answer: &LettersAnswer) -> Vec<&str> {
+        let searches = answer.findings.searches.iter();
+        searches.map(|search| search.extent.as_str()).collect()
+    }
+
+    #[test]
+    fn letters_of_other_events_that_are_held_count_as_searched() {
+        let all = held(&key(), &[], holding(37, 0), Ok(37));
+        let seen = Letters::Searched {
+            found: Vec::new(),
+            seen: 37,
+            is_complete: true,
+        };
+        assert_eq!(all.letters, seen);
+        assert!(all.findings.gaps.is_empty(), "{:?}", all.findings.gaps);
+        assert_eq!(extents(&all), ["the 37 that the console holds"]);
+
+        let some = held(&key(), &[], holding(37, 0), Ok(49));
+        assert_eq!(some.letters, Letters::NotSearched(Ok(12)));
+        assert_eq!(extents(&some), ["the 37 that the console holds"]);
+        let reason = &some.findings.gaps[0].reason;
+        assert!(reason.contains("the 12 other dead letters"), "{reason}");
+    }
+
+    #[test]
+    fn letters_that_are_being_redriven_or_deleted_hide_no_other() {
+        // Ten of those that are held left the queue, where two others are.
+        let answer = held(&key(), &[], holding(37, 12), Ok(29));
+        assert_eq!(answer.letters, Letters::NotSearched(Ok(4)));
+        let reason = &answer.findings.gaps[0].reason;
+        let expected = "the 4 other dead letters that are there (of which up to 12 are being redriven or deleted)";
+        assert!(reason.contains(expected), "{reason}");
+        assert_eq!(extents(&answer), ["the 37 that the console holds"]);
+        let words = elsewhere_in_words(4, holding(37, 12));
+        assert_eq!(
+            words,
+            "4 received by others, or being redriven or deleted, could not be seen"
+        );
+        assert_eq!(
+            elsewhere_in_words(4, holding(37, 0)),
+            "4 received by others could not be seen"
+        );
+    }
+
+    #[test]
+    fn letter_that_is_held_and_was_received_again_is_one() {
+        let searched = |found: &[DeadLetter]| {
+            let mut findings = Findings::default();
+            for message in found {
+                add_facts(message, &mut findings);
+            }
+            let letters = Letters::Searched {
+                found: found.iter().map(letter).collect(),
+                seen: 3,
+                is_complete: true,
+            };
+            LettersAnswer { findings, letters }
+        };
+        let mine = [message(BODY, None)];
+        let again = with_held(searched(&mine), &key(), &mine);
+        assert_eq!(again.message_ids(), ["m1"]);
+        let once = searched(&mine).findings.facts;
+        assert_eq!(again.findings.facts, once, "its facts too");
+        let hidden = with_held(searched(&[]), &key(), &mine);
+        assert_eq!(hidden.message_ids(), ["m1"]);
+        assert_eq!(hidden.findings.facts, once);
     }
 }

@@ -38,6 +38,7 @@ use self::within::within;
 
 pub use self::conclusion::{Conclusion, TraceState};
 pub use self::fact::{Gap, Hop, Place, Search, Standing, TraceFact};
+pub use self::letters::Holding;
 
 /// Limit of the state of one queue.
 const QUEUE_LIMIT: Duration = Duration::from_secs(10);
@@ -51,8 +52,10 @@ pub struct TraceRequest {
     pub key: EventKey,
     /// Whether the dead letters are received to search them.
     pub search_dead_letters: bool,
-    /// Dead letters that the caller holds already.
+    /// Dead letters of the event that the caller has received and not released.
     pub held: Vec<DeadLetter>,
+    /// How many it has of all events.
+    pub holding: Holding,
 }
 
 /// All that is known of one event. The JSON fields are published.
@@ -84,7 +87,7 @@ pub async fn trace(
     request: &TraceRequest,
     cancel: &CancellationToken,
 ) -> Option<EventTrace> {
-    let begin = || Searching::begin(pipeline, &request.key, cancel);
+    let begin = || Searching::begin(pipeline, &request.key, request.holding, cancel);
     let mut searching = request.search_dead_letters.then(begin);
     let read = tokio::select! {
         biased;
@@ -124,7 +127,7 @@ async fn read(
             None => {
                 let depth = pipeline.queue_depth(QueueRole::DeadLetter);
                 let waiting = within(QUEUE_LIMIT, depth).await.map(QueueDepth::total);
-                letters::held(key, &request.held, waiting)
+                letters::held(key, &request.held, request.holding, waiting)
             }
         };
         let files = Files::of(pipeline, folders, key, letters.message_ids());

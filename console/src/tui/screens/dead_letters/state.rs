@@ -17,6 +17,7 @@ use crate::tui::list::ListState;
 use crate::tui::patch::EditedMessage;
 use crate::tui::remote::Remote;
 use crate::tui::request::RequestId;
+use crate::tui::trace::subject::Held;
 use pipeline::Body;
 use pipeline::model::DeadLetter;
 use redrive::operations::Progress;
@@ -91,6 +92,16 @@ impl DeadLetters {
     /// How many messages this screen has received and not released.
     pub(crate) const fn received_count(&self) -> usize {
         self.messages.len()
+    }
+
+    /// The messages that a trace looks at, and that a search of it cannot receive.
+    pub(crate) fn held(&self) -> Held<'_> {
+        Held {
+            messages: &self.messages,
+            lost: &self.lease.lost,
+            moving: &self.moving,
+            deleting: self.deletion.as_ref().map(|deletion| &deletion.message_ids),
+        }
     }
 
     /// How far the deletion under way is.

@@ -12,8 +12,7 @@ use crate::tui::layout::is_wide;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::Tone;
-use crate::tui::trace::subject::{HELD_MAX, Subject, Traceable, key_of};
-use pipeline::model::DeadLetter;
+use crate::tui::trace::subject::{Traceable, key_of};
 
 /// Lines that `J` and `K` scroll the detail.
 const DETAIL_LINES: isize = 3;
@@ -82,18 +81,7 @@ impl Screen for DeadLetters {
         let Some(selected) = self.selected_message() else {
             return Traceable::Nothing;
         };
-        let Some(key) = key_of(&selected.identity) else {
-            return Traceable::Unnamed;
-        };
-        let is_same = |message: &&DeadLetter| {
-            (&message.identity.source, &message.identity.id)
-                == (&selected.identity.source, &selected.identity.id)
-        };
-        let same = self.messages.iter().filter(is_same);
-        Traceable::One(Subject {
-            key,
-            held: same.take(HELD_MAX).cloned().collect(),
-        })
+        key_of(&selected.identity).map_or(Traceable::Unnamed, Traceable::One)
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

@@ -21,7 +21,7 @@ use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::templates::NAMES;
 use crate::tui::theme::Tone;
-use crate::tui::trace::subject::{Subject, Traceable, key_of};
+use crate::tui::trace::subject::{Traceable, key_of};
 use pipeline::model::{Published, TraceState};
 
 /// Identities that are remembered to show duplicates beforehand.
@@ -71,7 +71,7 @@ impl Screen for Publish {
             .key
             .clone()
             .or_else(|| key_of(&peek_identity(&sent.body)));
-        key.map_or(Traceable::Unnamed, |key| Traceable::One(Subject::new(key)))
+        key.map_or(Traceable::Unnamed, Traceable::One)
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {

@@ -18,7 +18,7 @@ use crate::tui::remote::Remote;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::{Theme, Tone};
-use crate::tui::trace::subject::{Subject, Traceable};
+use crate::tui::trace::subject::Traceable;
 
 impl Screen for Records {
     fn update(&mut self, event: ScreenEvent<'_>, context: &mut UpdateContext<'_>) {
@@ -61,10 +61,10 @@ impl Screen for Records {
 
     fn traceable(&self) -> Traceable {
         self.selected().map_or(Traceable::Nothing, |record| {
-            Traceable::One(Subject::new(EventKey {
+            Traceable::One(EventKey {
                 source: record.source.clone(),
                 id: record.id.clone(),
-            }))
+            })
         })
     }
 

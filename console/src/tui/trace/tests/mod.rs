@@ -1,5 +1,7 @@
 //! Every state of the time line as pictures, and how it behaves.
 
+mod held;
+
 use crossterm::event::{KeyCode, MouseEventKind};
 use event::{EventKey, Page, Record, RecordId};
 use redrive::fact::{Ending, Proof};
@@ -17,7 +19,7 @@ use crate::tui::redrives::{Past, PastRedrive};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::dead_letters::tests::{fixtures, received};
 use crate::tui::testing::{
-    Harness, PUBLISH, RECORDS, REDRIVES, RELEASE, REPORT, TEMPLATE, TIME_LINE, assert_pictures,
+    Harness, PUBLISH, RECORDS, REDRIVES, REPORT, TEMPLATE, TIME_LINE, assert_pictures,
     draw_at_every_size, now,
 };
 
@@ -371,29 +373,6 @@ fn record_is_traced_and_esc_leads_back_to_its_row() {
             .collect::<Vec<_>>()
     };
     assert_eq!(body(&harness.text()), body(&before));
-}
-
-#[test]
-fn dead_letter_is_traced_with_what_is_held_and_stays_received() {
-    let mut letters = vec![
-        fixtures::message(1, chrono::Duration::hours(1), &fixtures::valid_body(1)),
-        fixtures::message(2, chrono::Duration::hours(1), &fixtures::valid_body(2)),
-        fixtures::message(3, chrono::Duration::hours(1), &fixtures::valid_body(1)),
-    ];
-    letters[2].message_id = "copy".to_owned();
-    let mut harness = received(letters);
-    harness.press('g');
-    harness.press('T');
-    let (request, _) = harness.take(&TIME_LINE);
-    let held = request
-        .held
-        .iter()
-        .map(|message| message.message_id.as_str());
-    assert_eq!(request.key, key("/ops/flights", "dep-0001"));
-    assert_eq!(held.filter(|id| *id == "copy").count(), 1);
-    assert_eq!(request.held.len(), 2);
-    harness.code(KeyCode::Esc);
-    assert_eq!(harness.count(&RELEASE), 0);
 }
 
 #[test]
