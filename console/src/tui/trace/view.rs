@@ -202,12 +202,24 @@ const fn state_tone(state: TraceState) -> Tone {
 /// A named text with a hanging indent.
 fn part(name: &str, text: &str, style: Style, theme: Theme, width: usize) -> Vec<Line<'static>> {
     let indent = SIGN + HOP + 1;
-    let mut head = Span::styled(format!("{}{name:<HOP$} ", " ".repeat(SIGN)), theme.muted());
+    let head = Span::styled(format!("{}{name:<HOP$} ", " ".repeat(SIGN)), theme.muted());
+    hung(vec![head], indent, text, style, width)
+}
+
+/// A text behind `first`, its other lines indented.
+fn hung(
+    mut first: Vec<Span<'static>>,
+    indent: usize,
+    text: &str,
+    style: Style,
+    width: usize,
+) -> Vec<Line<'static>> {
     wrapped(text, width.saturating_sub(indent + 1).max(1))
         .into_iter()
         .map(|line| {
-            let head = std::mem::replace(&mut head, Span::raw(" ".repeat(indent)));
-            Line::from(vec![head, Span::styled(line, style)])
+            let mut spans = std::mem::replace(&mut first, vec![Span::raw(" ".repeat(indent))]);
+            spans.push(Span::styled(line, style));
+            Line::from(spans)
         })
         .collect()
 }
@@ -236,16 +248,9 @@ fn fact_lines(fact: &TraceFact, theme: Theme, width: usize) -> Vec<Line<'static>
         text.push_str(&format!(" · {place}"));
     }
     let indent = SIGN + head.chars().count();
-    let mut first = vec![
+    let first = vec![
         Span::styled(format!(" {} ", sign(tone)), theme.tone(tone)),
         Span::styled(head, theme.muted()),
     ];
-    wrapped(&text, width.saturating_sub(indent + 1).max(1))
-        .into_iter()
-        .map(|line| {
-            let mut spans = std::mem::replace(&mut first, vec![Span::raw(" ".repeat(indent))]);
-            spans.push(Span::raw(line));
-            Line::from(spans)
-        })
-        .collect()
+    hung(first, indent, &text, Style::new(), width)
 }

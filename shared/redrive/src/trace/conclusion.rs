@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use event::{RecordId, Verdict};
-use pipeline::text::messages_in_words;
+use pipeline::text::{in_words, is_or_are, messages_in_words};
 use serde::Serialize;
 
 /// Where an event is.
@@ -336,16 +336,12 @@ fn newest(letters: &[Letter]) -> Option<&Letter> {
 }
 
 fn dead_letters(number: usize) -> String {
-    match number {
-        1 => "1 dead letter".to_owned(),
-        several => format!("{several} dead letters"),
-    }
+    in_words(number as u64, "dead letter")
 }
 
 /// `1 message is`, `12 messages are`
 fn are(number: u64) -> String {
-    let verb = if number == 1 { "is" } else { "are" };
-    format!("{} {verb}", messages_in_words(number))
+    format!("{} {}", messages_in_words(number), is_or_are(number))
 }
 
 /// To the second, UTC.

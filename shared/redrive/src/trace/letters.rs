@@ -208,7 +208,7 @@ async fn receive_all(
     let mut walk = begun.await?;
     let (mut found, mut seen) = (Vec::new(), 0);
     let ended = tokio::select! {
-        ended = pass(&mut walk, key, &mut found, &mut seen) => ended,
+        ended = pass(&mut walk, key, &mut found, &mut seen) => ended.map(|()| true),
         () = tokio::time::sleep(SEARCH_LIMIT) => Ok(false),
     };
     let in_flight = walk.leases.in_flight_elsewhere();
@@ -264,18 +264,18 @@ fn elsewhere_in_words(elsewhere: usize, holding: Holding) -> String {
     )
 }
 
-/// Receives all messages and keeps those of the event; returns whether there are no more.
+/// Receives until there are no more, and keeps those of the event.
 async fn pass(
     walk: &mut Walk,
     key: &EventKey,
     found: &mut Vec<DeadLetter>,
     seen: &mut usize,
-) -> Result<bool, OperationError> {
+) -> Result<(), OperationError> {
     while let Some(messages) = walk.next().await? {
         *seen += messages.len();
         found.extend(messages.into_iter().filter(|message| is_of(key, message)));
     }
-    Ok(true)
+    Ok(())
 }
 
 fn hidden_gap(hidden: Hidden) -> Option<Gap> {
