@@ -1,4 +1,4 @@
-"""Starts MiniStack 1.5.33 with four additions that the stack needs.
+"""Starts MiniStack 1.5.33 with five additions that the stack needs.
 
 Statistics: AWS publishes how many messages were published to each topic, how many were sent to,
 received from and deleted from each queue, and the age of the oldest; MiniStack does not count them.
@@ -9,6 +9,9 @@ mapping is.
 
 Permissions: on AWS the action of the single call also allows the batch call (Service Authorization
 Reference); MiniStack requires actions that do not exist on AWS.
+
+Metrics: PutMetricData adds what it has, so a call that is repeated because its answer did not come
+would count twice. A call with a token in the header TOKEN_HEADER is taken once.
 
 Users: functions are processes of this user, so whoever can create one can run any program as this
 user, and the keys are public. On Linux, connections of other users are closed unanswered.
@@ -24,14 +27,17 @@ import struct
 import sys
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 
 from hypercorn.asyncio import run, tcp_server
 from ministack import app as gateway
 from ministack.core import iam_actions
-from ministack.services import sns, sqs
+from ministack.services import cloudwatch, sns, sqs
 
 STATISTICS_PATH = "/_opsconsole/statistics"
+TOKEN_HEADER = "x-opsconsole-publication"
+# Answers that are kept for a repetition, which comes before a newer call.
+ANSWERS_MAX = 1_000
 # The payload limit of AWS Lambda is 6 MB, including JSON escapes and attributes.
 BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
 
@@ -46,6 +52,7 @@ counters = defaultdict(Counter)
 published = Counter()
 counters_lock = threading.Lock()
 delivery = threading.local()
+answers = OrderedDict()
 
 
 def count(queue, what, number=1):
@@ -118,6 +125,19 @@ def receive_for_mapping(queue_url, batch_size):
                 number += 1
         visibility = int(queue["attributes"].get("VisibilityTimeout", "30"))
         return sqs._collect_msgs(queue, number, visibility) if number else []
+
+
+async def counted_once(method, path, headers, *arguments, handle=cloudwatch.handle_request):
+    token = headers.get(TOKEN_HEADER)
+    if token in answers:
+        return answers[token]
+    # It waits for nothing, so that a closed connection cannot end it half-way.
+    answer = await handle(method, path, headers, *arguments)
+    if token is not None and answer[0] == 200:
+        answers[token] = answer
+        if len(answers) > ANSWERS_MAX:
+            answers.popitem(last=False)
+    return answer
 
 
 def single_action(*arguments, extract=iam_actions.extract_iam_action):
@@ -209,6 +229,7 @@ sqs._ensure_msg_fields = noticed_fields
 sqs._receive_messages_for_esm = receive_for_mapping
 sns._deliver_to_sqs = counted_delivery
 sns._fanout = counted_fanout
+cloudwatch.handle_request = counted_once
 iam_actions.extract_iam_action = single_action
 gateway.app = app
 if sys.platform == "linux":

@@ -20,6 +20,7 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::time::MissedTickBehavior;
 
+use crate::metric_calls::{MetricCall, MetricCalls};
 use crate::{DevstackError, Endpoints};
 
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -32,30 +33,39 @@ const READ_BYTES_MAX: u64 = 4 * 1_024 * 1_024;
 /// Most metrics of one call (CloudWatch API reference, "PutMetricData").
 const CALL_METRICS_MAX: usize = 1_000;
 
-/// Publishes new log records until the future is dropped. After a failure, which is logged, the same
-/// records are sent again; if the failed call had succeeded without an answer, they are counted twice.
+/// Publishes new log records until the future is dropped. A failure is logged, and what has no answer is sent again
+/// before anything newer is read.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
     let client = Client::new(&endpoints.sdk_config());
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut offset = 0;
+    let mut calls = MetricCalls::default();
     loop {
         interval.tick().await;
-        let publication = publish(&client, &log, offset);
+        let publication = async {
+            calls.send(&client).await?;
+            let (read, new) = logged(&log, offset).await?;
+            for call in new {
+                calls.add(call);
+            }
+            offset += read;
+            calls.send(&client).await
+        };
         match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
-            Ok(Ok(read)) => offset += read,
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "function metrics were not published"),
             Err(_) => tracing::warn!("function metrics were not published in time"),
         }
     }
 }
 
-/// Publishes the records after `offset` and returns how many bytes were read.
-async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, DevstackError> {
+/// The calls for the records after `offset`, and how many bytes were read.
+async fn logged(log: &Path, offset: u64) -> Result<(u64, Vec<MetricCall>), DevstackError> {
     let lines = match whole_lines(log, offset).await {
         Ok(lines) => lines,
         // Before the first invocation there is no log.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, Vec::new())),
         Err(error) => return Err(DevstackError::io(format!("read {}", log.display()))(error)),
     };
     let mut sums = Sums::default();
@@ -65,18 +75,13 @@ async fn publish(client: &Client, log: &Path, offset: u64) -> Result<u64, Devsta
     {
         sums.add(&record);
     }
-    for (namespace, data) in sums.data() {
-        for call in data.chunks(CALL_METRICS_MAX) {
-            let outcome = client
-                .put_metric_data()
-                .namespace(&namespace)
-                .set_metric_data(Some(call.to_vec()))
-                .send()
-                .await;
-            DevstackError::aws("publish function metrics", outcome)?;
-        }
-    }
-    Ok(u64::try_from(lines.len()).unwrap_or(u64::MAX))
+    let calls = sums.data().into_iter().flat_map(|(namespace, data)| {
+        let calls = data.chunks(CALL_METRICS_MAX);
+        let calls = calls.map(|call| MetricCall::new(namespace.as_str(), call.to_vec()));
+        calls.collect::<Vec<_>>()
+    });
+    let read = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+    Ok((read, calls.collect()))
 }
 
 /// The complete lines after `offset`.

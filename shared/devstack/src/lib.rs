@@ -31,6 +31,7 @@ pub mod functions;
 mod guardian;
 mod install;
 mod messaging;
+mod metric_calls;
 pub mod packages;
 mod postgres;
 mod postgres_binaries;

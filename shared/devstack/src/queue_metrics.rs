@@ -13,6 +13,7 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use serde::Deserialize;
 
+use crate::metric_calls::{MetricCall, MetricCalls};
 use crate::signed_request::http_client;
 use crate::{DevstackError, Endpoints};
 
@@ -70,16 +71,26 @@ impl Statistics {
     }
 }
 
-/// Publishes until the future is dropped. A failure is logged, and the next publication is tried.
+/// Publishes until the future is dropped. A failure is logged, and what has no answer is sent again before anything
+/// newer is measured.
 pub(crate) async fn publish_for_ever(endpoints: Endpoints) {
     let client = aws_sdk_cloudwatch::Client::new(&endpoints.sdk_config());
     let mut before = AllStatistics::default();
+    let mut calls = MetricCalls::default();
     loop {
         let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         tokio::time::sleep(until_next(since_epoch)).await;
-        let publication = publish(&client, &endpoints.endpoint_url, &before);
+        let publication = async {
+            calls.send(&client).await?;
+            let now = read(&endpoints.endpoint_url).await?;
+            for call in measured(&now, &before) {
+                calls.add(call);
+            }
+            before = now;
+            calls.send(&client).await
+        };
         match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
-            Ok(Ok(now)) => before = now,
+            Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "metrics were not published"),
             Err(_) => tracing::warn!("metrics were not published in time"),
         }
@@ -92,12 +103,8 @@ fn until_next(since_epoch: Duration) -> Duration {
     INTERVAL - Duration::from_millis(u64::try_from(into).unwrap_or(0))
 }
 
-async fn publish(
-    client: &aws_sdk_cloudwatch::Client,
-    endpoint_url: &str,
-    before: &AllStatistics,
-) -> Result<AllStatistics, DevstackError> {
-    let now = read(endpoint_url).await?;
+/// The metrics since `before`.
+fn measured(now: &AllStatistics, before: &AllStatistics) -> [MetricCall; 2] {
     let timestamp = DateTime::from_millis(chrono::Utc::now().timestamp_millis());
     let mut data = Vec::new();
     for (queue, statistics) in &now.queues {
@@ -108,7 +115,6 @@ async fn publish(
             data.push(datum.unit(unit).build());
         }
     }
-    put(client, QUEUES, data).await?;
     let topics = now.topics.iter().map(|(topic, statistics)| {
         let dimension = Dimension::builder().name("TopicName").value(topic).build();
         let before = before.topics.get(topic).copied().unwrap_or_default();
@@ -122,8 +128,11 @@ async fn publish(
         .unit(StandardUnit::Count)
         .build()
     });
-    put(client, TOPICS, topics.collect()).await?;
-    Ok(now)
+    let topics = topics.collect();
+    [
+        MetricCall::new(QUEUES, data),
+        MetricCall::new(TOPICS, topics),
+    ]
 }
 
 fn datum(
@@ -137,24 +146,6 @@ fn datum(
         .dimensions(dimension.clone())
         .timestamp(timestamp)
         .value(value)
-}
-
-async fn put(
-    client: &aws_sdk_cloudwatch::Client,
-    namespace: &str,
-    data: Vec<MetricDatum>,
-) -> Result<(), DevstackError> {
-    if data.is_empty() {
-        return Ok(());
-    }
-    let outcome = client
-        .put_metric_data()
-        .namespace(namespace)
-        .set_metric_data(Some(data))
-        .send()
-        .await;
-    DevstackError::aws(&format!("publish metrics of {namespace}"), outcome)?;
-    Ok(())
 }
 
 async fn read(endpoint_url: &str) -> Result<AllStatistics, DevstackError> {

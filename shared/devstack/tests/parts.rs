@@ -167,3 +167,59 @@ async fn emulator_answers_signed_calls_and_leaves_nothing() {
         "the port is free again"
     );
 }
+
+/// The sum of a metric of the last minutes.
+async fn sum(
+    cloudwatch: &aws_sdk_cloudwatch::Client,
+    name: &str,
+) -> Result<f64, aws_sdk_cloudwatch::Error> {
+    let now = std::time::SystemTime::now();
+    let hour = std::time::Duration::from_secs(3_600);
+    let answer = cloudwatch
+        .get_metric_statistics()
+        .namespace("test")
+        .metric_name(name)
+        .start_time((now - hour).into())
+        .end_time((now + hour).into())
+        .period(7_200)
+        .statistics(aws_sdk_cloudwatch::types::Statistic::Sum)
+        .send()
+        .await?;
+    let points = answer.datapoints().iter();
+    Ok(points.filter_map(|point| point.sum()).sum())
+}
+
+#[tokio::test]
+async fn emulator_counts_a_repeated_publication_of_metrics_once() {
+    let emulator = Emulator::start_for_tests().await.unwrap();
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(&sdk_config(emulator.endpoint_url()));
+    for (name, tokens, expected) in [
+        ("repeated", [Some("one"), Some("one")], 7.0),
+        ("two", [Some("two"), Some("three")], 14.0),
+        ("without", [None, None], 14.0),
+    ] {
+        for token in tokens {
+            let datum = aws_sdk_cloudwatch::types::MetricDatum::builder()
+                .metric_name(name)
+                .value(7.0)
+                .build();
+            cloudwatch
+                .put_metric_data()
+                .namespace("test")
+                .metric_data(datum)
+                .customize()
+                .mutate_request(move |request| {
+                    if let Some(token) = token {
+                        let headers = request.headers_mut();
+                        headers.insert("x-opsconsole-publication", token);
+                    }
+                })
+                .send()
+                .await
+                .unwrap();
+        }
+        let sum = sum(&cloudwatch, name).await.unwrap();
+        assert_eq!(sum, expected, "{name}");
+    }
+    emulator.stop().await.unwrap();
+}
