@@ -16,7 +16,8 @@ waits there, and what is missing or doubled. What SNS itself sent to the dead-le
 the topic. The last three minutes are left out, because their metrics are not complete; so the
 shortest time is 8 minutes. A difference counts from beyond its uncertainty, which is what the first
 and the last period have: both sides may count these differently. Where these have as much as all of
-the time, the hop is unknown: choose a longer one. SQS counts approximately.
+the time, the hop is unknown: choose a longer one. Dead letters are counted by their queue; what the
+ingest reports beyond that is uncertain. SQS counts approximately.
 JSON output: {\"from\", \"until\", \"period_secs\", \"hops\": [{\"hop\", \"state\", \"came\", \"left\",
 \"difference\", \"uncertainty\", \"note\"}]}; state is \"balanced\", \"missing\", \"doubled\" or \"unknown\";
 a positive difference is missing. Exit code 1 where something is missing or doubled, 3 where a hop

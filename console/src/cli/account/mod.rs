@@ -57,12 +57,21 @@ fn table(account: &Account) -> Table {
     ]);
     let number = |value: Option<u64>| value.map_or_else(|| "unknown".to_owned(), count);
     for hop in &account.hops {
+        let more = hop.left.zip(hop.came);
+        let more = more.map_or(0, |(left, came)| left.saturating_sub(came));
         let by = hop.difference.unwrap_or_default().unsigned_abs();
         let state = match hop.state {
-            HopState::Balanced if hop.uncertainty > 0 => {
-                format!("balanced ± {}", count(hop.uncertainty))
+            HopState::Balanced => {
+                let mut text = "balanced".to_owned();
+                if hop.uncertainty > 0 {
+                    text.push_str(&format!(" ± {}", count(hop.uncertainty)));
+                }
+                // Beside the two numbers, also where the note has no room.
+                if more > hop.uncertainty {
+                    text.push_str(&format!(", {} more explained", count(more)));
+                }
+                text
             }
-            HopState::Balanced => "balanced".to_owned(),
             HopState::Missing => format!("{} missing ± {}", count(by), count(hop.uncertainty)),
             HopState::Doubled => format!("{} doubled ± {}", count(by), count(hop.uncertainty)),
             HopState::Unknown => "unknown".to_owned(),

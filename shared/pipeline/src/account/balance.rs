@@ -131,8 +131,7 @@ fn queue(flows: &Flows) -> HopAccount {
         edges([
             flows.queued,
             flows.consumed,
-            flows.undelivered,
-            flows.dead_lettered,
+            flows.dead_sent,
             flows.dead_removed,
         ]),
         Texts {
@@ -159,24 +158,42 @@ fn ingest(flows: &Flows) -> HopAccount {
     )
 }
 
-/// Into the dead-letter queue. The queue's redrive policy brings more than the ingest and SNS send.
+/// Into the dead-letter queue, by its own counts: the ingest and SNS count in other places, where a batch that was
+/// delivered again, or a metric that came twice, is no dead letter more. What they report beyond it is uncertain. The
+/// queue's redrive policy brings more.
 fn dead_letters(flows: &Flows) -> HopAccount {
-    let sides = flows.dead_lettered.zip(flows.dead_removed);
+    let untaken = flows.untaken();
+    let sides = flows.dead_sent.zip(flows.dead_removed);
     let sides = sides.map(|(sent, removed)| {
-        let sent = sent.total + flows.undelivered();
-        (flows.dead_before + sent, removed.total + flows.dead_after)
+        let came = flows.dead_before + sent.total;
+        (came, removed.total + flows.dead_after)
     });
-    hop(
+    let edges = edges([
+        flows.dead_sent,
+        flows.dead_lettered.filter(|_| untaken > 0.0),
+        flows.dead_removed,
+    ]);
+    let account = hop(
         "dead letters",
-        sides,
+        sides.map(|(came, left)| (came + untaken, left)),
         sides.map(|(came, left)| (came - left).max(0.0)),
-        edges([flows.dead_lettered, flows.undelivered, flows.dead_removed]),
+        edges + untaken,
         Texts {
-            balanced: "every dead letter that the ingest or SNS sent is in its queue, or was deleted; others came by retries",
+            balanced: "every dead letter that was sent is in its queue, or was deleted; others came by retries",
             missing: "sent to the dead-letter queue and not in it: purged, or expired",
             doubled: "",
         },
-    )
+    );
+    let is_in_doubt = account.state == HopState::Unknown && untaken > edges;
+    HopAccount {
+        note: if is_in_doubt {
+            "the ingest and SNS report more dead letters than the queue took: is it the queue that they send to?"
+                .to_owned()
+        } else {
+            account.note
+        },
+        ..account
+    }
 }
 
 struct Texts {
@@ -282,6 +299,7 @@ mod tests {
                 dead_lettered: flow(self.dead_lettered),
                 dead_before: f64::from(self.redriven),
                 dead_after: f64::from(self.undelivered + self.dead_lettered + self.retried_out),
+                dead_sent: flow(self.undelivered + self.dead_lettered),
                 dead_removed: flow(self.redriven),
             }
         }
@@ -388,6 +406,46 @@ mod tests {
             prop_assert_eq!(states(&flows), vec![BALANCED, BALANCED, doubled, BALANCED]);
         }
 
+        /// Of a batch that was delivered again, or by a metric that came twice.
+        #[test]
+        fn dead_letter_that_the_ingest_counts_twice_is_not_missing(mut traffic in traffic(), more in 1..40_u32) {
+            traffic.retried_out = 0;
+            traffic.dead_lettered += more + 1;
+            let mut flows = traffic.flows();
+            plus(&mut flows.dead_lettered, f64::from(more));
+            let hops = account(&flows).hops;
+            prop_assert_eq!(hops[2].state, HopState::Doubled, "more outcomes than messages");
+            prop_assert!(matches!(hops[3].state, HopState::Balanced | HopState::Unknown), "{:?}", hops[3]);
+            prop_assert_eq!((hops[1].state, hops[3].difference), (HopState::Balanced, Some(0)));
+            prop_assert_eq!(hops[3].uncertainty, u64::from(more));
+            // What is beyond it is missing all the same.
+            flows.dead_after -= f64::from(more + 1);
+            let hop = &account(&flows).hops[3];
+            prop_assert_eq!((hop.state, hop.difference), (HopState::Missing, Some(i64::from(more) + 1)));
+        }
+
+        /// The answer to the first send was lost: it is in the queue twice, and reported once.
+        #[test]
+        fn dead_letter_that_was_sent_twice_doubles_nothing_in_the_queue(traffic in traffic(), more in 1..40_u32) {
+            let mut flows = traffic.flows();
+            plus(&mut flows.dead_sent, f64::from(more));
+            flows.dead_after += f64::from(more);
+            prop_assert_eq!(states(&flows), vec![BALANCED; 4]);
+        }
+
+        #[test]
+        fn dead_letters_that_no_queue_took_are_in_doubt(sent in 1..40_u32) {
+            let flows = Flows {
+                dead_lettered: flow(sent),
+                dead_sent: flow(0),
+                dead_removed: flow(0),
+                ..Flows::default()
+            };
+            let hop = account(&flows).hops[3].clone();
+            prop_assert_eq!((hop.state, hop.came, hop.left), (HopState::Unknown, Some(sent.into()), Some(0)));
+            prop_assert!(hop.note.contains("is it the queue that they send to"), "{}", hop.note);
+        }
+
         #[test]
         fn difference_within_the_edges_is_balanced(traffic in traffic(), lost in 1..40_u32) {
             let mut flows = traffic.flows();
@@ -419,6 +477,7 @@ mod tests {
             consumed: none,
             stored: none,
             dead_lettered: none,
+            dead_sent: none,
             dead_removed: none,
             ..Flows::default()
         };

@@ -26,22 +26,33 @@ pub(super) struct Flows {
     /// Dead letters at the begin and at the end.
     pub(super) dead_before: f64,
     pub(super) dead_after: f64,
+    /// Sent to the dead-letter queue by the ingest, SNS or somebody else, as that queue counts them. Moves by the
+    /// redrive policy are not in it (Amazon SQS developer guide, "Available CloudWatch metrics",
+    /// `NumberOfMessagesSent`).
+    pub(super) dead_sent: Option<Flow>,
     /// Deleted from the dead-letter queue, after a redrive or without.
     pub(super) dead_removed: Option<Flow>,
 }
 
 impl Flows {
-    /// Dead letters that arrived, by the change of their number. Moves by the redrive policy are in no metric (Amazon
-    /// SQS developer guide, "Available CloudWatch metrics", `NumberOfMessagesSent`).
+    /// Dead letters that arrived, by the change of their number. Moves by the redrive policy are in no metric.
     pub(super) fn dead_arrivals(&self) -> Option<f64> {
         let removed = self.dead_removed?.total;
         Some(self.dead_after - self.dead_before + removed)
     }
 
-    /// Dead letters that neither the ingest nor SNS sent.
+    /// Dead letters that nobody sent. Its own counts alone: the ingest counts one send of a dead letter that it had to
+    /// send twice, because the answer to the first was lost.
     pub(super) fn moved_by_policy(&self) -> Option<f64> {
-        let sent = self.dead_lettered.map_or(0.0, |flow| flow.total);
-        Some((self.dead_arrivals()? - sent - self.undelivered()).max(0.0))
+        let sent = self.dead_sent?.total;
+        Some((self.dead_arrivals()? - sent).max(0.0))
+    }
+
+    /// Dead letters that the ingest and SNS report beyond what the queue took.
+    pub(super) fn untaken(&self) -> f64 {
+        let reported = self.dead_lettered.map_or(0.0, |flow| flow.total) + self.undelivered();
+        let taken = self.dead_sent.map_or(reported, |flow| flow.total);
+        (reported - taken).max(0.0)
     }
 
     /// Messages that SNS sent to the dead-letter queue.

@@ -40,17 +40,16 @@ const VISIBLE: &str = "ApproximateNumberOfMessagesVisible";
 const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
 const DELAYED: &str = "ApproximateNumberOfMessagesDelayed";
 const SOURCE: Subject = Subject::Queue(QueueRole::Source);
+const DEAD_LETTER: Subject = Subject::Queue(QueueRole::DeadLetter);
 
-const LINES: [Line; 14] = [
+const LINES: [Line; 15] = [
     sum(Subject::Topic, "NumberOfMessagesPublished"),
     // Of all subscriptions of the topic; ours is the only one in this pipeline.
     sum(Subject::Topic, "NumberOfNotificationsRedrivenToDlq"),
     sum(SOURCE, "NumberOfMessagesSent"),
     sum(SOURCE, "NumberOfMessagesDeleted"),
-    sum(
-        Subject::Queue(QueueRole::DeadLetter),
-        "NumberOfMessagesDeleted",
-    ),
+    sum(DEAD_LETTER, "NumberOfMessagesSent"),
+    sum(DEAD_LETTER, "NumberOfMessagesDeleted"),
     sum(Subject::Ingest, ingest_metrics::STORED),
     sum(Subject::Ingest, ingest_metrics::DUPLICATES),
     sum(Subject::Ingest, ingest_metrics::EXPIRED),
@@ -125,7 +124,7 @@ pub(super) fn flows(
 ) -> Flows {
     let mut results = results.iter().map(Vec::as_slice);
     let mut next = || results.next().unwrap_or_default();
-    let counts: [&[Point]; 9] = std::array::from_fn(|_| next());
+    let counts: [&[Point]; 10] = std::array::from_fn(|_| next());
     let [
         source_visible,
         source_in_flight,
@@ -133,26 +132,39 @@ pub(super) fn flows(
         dead_visible,
         dead_in_flight,
     ] = std::array::from_fn(|_| next());
-    let inside = |points: &[Point]| -> Flow {
+    let inside = |points: &[Point], last_edge: DateTime<Utc>| -> Flow {
         let points = points
             .iter()
             .filter(|point| point.at >= from && point.at < until);
-        let is_edge = |point: &&Point| point.at < from + period || point.at >= until - period;
+        let is_edge = |point: &&Point| point.at < from + period || point.at >= last_edge;
         Flow {
             total: points.clone().map(|point| point.value).sum(),
             edges: points.filter(is_edge).map(|point| point.value).sum(),
         }
     };
+    let last = until - period;
+    // What moved since the depth was last seen is not in it.
+    let since_seen = |depths: &[&[Point]]| {
+        let seen = depths
+            .iter()
+            .filter_map(|points| newest_before(points, until));
+        seen.map(|point| point.at)
+            .min()
+            .map_or(last, |at| at.min(last))
+    };
+    let source_last = since_seen(&[source_visible, source_in_flight, source_delayed]);
+    let dead_last = since_seen(&[dead_visible, dead_in_flight]);
     // A service sends no zeros of what did not happen: one that sent anything sent the rest as zero.
-    let of = |all: &[&[Point]], points: &[Point]| {
+    let of = |all: &[&[Point]], points: &[Point], last_edge| {
         let has_any = all.iter().any(|points| !points.is_empty());
-        has_any.then(|| inside(points))
+        has_any.then(|| inside(points, last_edge))
     };
     let [
         published,
         undelivered,
         queued,
         consumed,
+        dead_sent,
         dead_removed,
         stored,
         duplicates,
@@ -165,19 +177,20 @@ pub(super) fn flows(
     let before = |points: &[Point]| at_begin(points, from, period);
     let after = |points: &[Point]| last_before(points, until);
     Flows {
-        published: of(&topic, published),
-        undelivered: of(&topic, undelivered),
-        queued: of(&queues, queued),
-        consumed: of(&queues, consumed),
+        published: of(&topic, published, last),
+        undelivered: of(&topic, undelivered, last),
+        queued: of(&queues, queued, source_last),
+        consumed: of(&queues, consumed, source_last),
         waiting_before: before(source_visible) + before(source_in_flight) + before(source_delayed),
         waiting_after: after(source_visible) + after(source_in_flight) + after(source_delayed),
-        stored: of(&ingest, stored),
-        duplicates: of(&ingest, duplicates),
-        expired: of(&ingest, expired),
-        dead_lettered: of(&ingest, dead_lettered),
+        stored: of(&ingest, stored, last),
+        duplicates: of(&ingest, duplicates, last),
+        expired: of(&ingest, expired, last),
+        dead_lettered: of(&ingest, dead_lettered, last),
         dead_before: before(dead_visible) + before(dead_in_flight),
         dead_after: after(dead_visible) + after(dead_in_flight),
-        dead_removed: of(&queues, dead_removed),
+        dead_sent: of(&queues, dead_sent, dead_last),
+        dead_removed: of(&queues, dead_removed, dead_last),
     }
 }
 
@@ -193,8 +206,11 @@ fn at_begin(points: &[Point], from: DateTime<Utc>, period: TimeDelta) -> f64 {
 
 /// The newest value from before this time; a queue that had none was empty.
 fn last_before(points: &[Point], at: DateTime<Utc>) -> f64 {
-    let before = points.iter().rev().find(|point| point.at < at);
-    before.map_or(0.0, |point| point.value)
+    newest_before(points, at).map_or(0.0, |point| point.value)
+}
+
+fn newest_before(points: &[Point], at: DateTime<Utc>) -> Option<&Point> {
+    points.iter().rfind(|point| point.at < at)
 }
 
 #[cfg(test)]
@@ -220,8 +236,8 @@ mod tests {
             point(3, 900.0),
         ];
         // Visible: without a value in the first period. In flight: with one.
-        results[9] = vec![point(-2, 3.0), point(-1, 5.0), point(2, 7.0), point(3, 9.0)];
-        results[10] = vec![point(-1, 40.0), point(0, 20.0), point(1, 60.0)];
+        results[10] = vec![point(-2, 3.0), point(-1, 5.0), point(2, 7.0), point(3, 9.0)];
+        results[11] = vec![point(-1, 40.0), point(0, 20.0), point(1, 60.0)];
         let flows = flows(&results, (at(0), at(3)), TimeDelta::seconds(60));
         let published = Flow {
             total: 111.0,
@@ -235,6 +251,33 @@ mod tests {
         );
         assert_eq!(flows.queued, Some(Flow::default()), "the queue has metrics");
         assert_eq!(flows.stored, None, "the ingest sent none");
+    }
+
+    #[test]
+    fn what_moved_since_the_depth_was_last_seen_is_uncertain() {
+        let start = DateTime::from_timestamp(1_795_000_020, 0).unwrap();
+        let at = |periods: i64| start + TimeDelta::seconds(60 * periods);
+        let steady = |value| -> Vec<Point> {
+            let point = |periods| Point {
+                at: at(periods),
+                value,
+            };
+            (0..6).map(point).collect()
+        };
+        let mut results = vec![Vec::new(); LINES.len()];
+        let (sent, visible) = (4, 13);
+        assert_eq!(LINES[sent].metric, "NumberOfMessagesSent");
+        assert_eq!(LINES[visible].metric, VISIBLE);
+        results[sent] = steady(10.0);
+        let edges = |results: &[Vec<Point>]| {
+            let flows = flows(results, (at(0), at(6)), TimeDelta::seconds(60));
+            flows.dead_sent.unwrap().edges
+        };
+        results[visible] = steady(3.0);
+        assert_eq!(edges(&results), 20.0);
+        // The services stopped to send it two periods before the end.
+        results[visible].truncate(4);
+        assert_eq!(edges(&results), 40.0);
     }
 
     #[tokio::test]

@@ -23,6 +23,8 @@ enum End {
     Stored,
     Duplicate,
     DeadLettered,
+    /// The answer to the first send was lost.
+    DeadLetteredTwice,
     MovedByPolicy,
     /// Deleted from the queue by nobody that counts.
     Lost,
@@ -87,6 +89,7 @@ fn hops(waves: &[Wave], sampled: &[usize]) -> Vec<HopAccount> {
         mut stored,
         mut duplicates,
         mut dead_lettered,
+        mut dead_sent,
         mut left,
         mut dead,
     ] = std::array::from_fn(|_| Counts::new());
@@ -97,6 +100,7 @@ fn hops(waves: &[Wave], sampled: &[usize]) -> Vec<HopAccount> {
         published.add(wave.published_at, messages);
         if end == End::Undelivered {
             undelivered.add(delivered_at, messages);
+            dead_sent.add(delivered_at, messages);
             dead.add(delivered_at, messages);
             continue;
         }
@@ -105,7 +109,7 @@ fn hops(waves: &[Wave], sampled: &[usize]) -> Vec<HopAccount> {
         let outcome = match end {
             End::Stored => &mut stored,
             End::Duplicate => &mut duplicates,
-            End::DeadLettered => &mut dead_lettered,
+            End::DeadLettered | End::DeadLetteredTwice => &mut dead_lettered,
             End::MovedByPolicy => {
                 dead.add(ended_at, messages);
                 continue;
@@ -115,8 +119,13 @@ fn hops(waves: &[Wave], sampled: &[usize]) -> Vec<HopAccount> {
         // The ingest answers first; then the message is deleted.
         outcome.add(ended_at - 1, messages);
         consumed.add(ended_at, messages);
-        if end == End::DeadLettered {
-            dead.add(ended_at - 1, messages);
+        let copies = match end {
+            End::DeadLettered => 1,
+            End::DeadLetteredTwice => 2,
+            End::Undelivered | End::Stored | End::Duplicate | End::MovedByPolicy | End::Lost => 0,
+        };
+        for flow in [&mut dead_sent, &mut dead] {
+            flow.add(ended_at - 1, messages * copies);
         }
     }
     let seconds = || (0..PERIODS).map(move |period| period * PERIOD + sampled[period]);
@@ -128,6 +137,7 @@ fn hops(waves: &[Wave], sampled: &[usize]) -> Vec<HopAccount> {
         undelivered.sums(),
         queued.sums(),
         consumed.sums(),
+        dead_sent.sums(),
         none(),
         stored.sums(),
         duplicates.sums(),
@@ -151,6 +161,7 @@ fn end() -> impl Strategy<Value = End> {
         Just(End::Stored),
         Just(End::Duplicate),
         Just(End::DeadLettered),
+        Just(End::DeadLetteredTwice),
         Just(End::MovedByPolicy),
     ]
 }
