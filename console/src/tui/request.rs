@@ -146,9 +146,13 @@ pub(crate) struct Deleted {
     pub(crate) file: PathBuf,
     /// Message ids of the messages that are gone.
     pub(crate) message_ids: Vec<String>,
-    /// How many were not deleted.
+    /// How many SQS did not delete.
     pub(crate) failed: usize,
-    /// Why the first of them was not.
+    /// How many had no answer, and may be deleted.
+    pub(crate) unconfirmed: usize,
+    /// How many were not tried.
+    pub(crate) left: usize,
+    /// Why the first of those that failed or had no answer did.
     pub(crate) cause: Option<String>,
 }
 

@@ -250,6 +250,25 @@ fn messages_that_fail_are_retried_and_those_that_are_not_deleted_stay() {
 }
 
 #[test]
+fn deletion_without_an_answer_is_unknown_and_none_that_failed() {
+    let harness = Harness::start();
+    harness.add_dead_letters(&numbered(3));
+    let _proxy = harness.proxy("DeleteMessageBatch", Fault::DropAnswer, 0..usize::MAX);
+    let (code, report) = delete(&harness, &["--all"]);
+    assert_eq!((code, &report["deleted"]), (1, &json!(0)), "{report}");
+    assert_eq!(
+        (&report["failed"], &report["unconfirmed"]),
+        (&json!(3), &json!(3))
+    );
+    assert_eq!(report["errors"][0]["may_be_deleted"], true);
+    assert_eq!(harness.depth(), (0, 0), "they are deleted");
+    assert_eq!(
+        audited(&harness)["ending"]["counts"],
+        json!({"deleted": 0, "failed": 0, "left": 0, "unknown": 3})
+    );
+}
+
+#[test]
 fn interrupted_delete_accounts_for_every_message() {
     let harness = Harness::start();
     harness.add_dead_letters(&numbered(2_000));

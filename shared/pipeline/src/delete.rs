@@ -39,12 +39,41 @@ struct Undeleted {
     is_unknown_handle: bool,
 }
 
-impl Undeleted {
-    fn in_words(self) -> String {
-        if self.is_in_doubt {
-            format!("{}; it may be deleted all the same", self.cause)
+/// Why SQS did not confirm that a message is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotDeleted {
+    /// The cause; of a message that may be deleted it says so.
+    pub cause: String,
+    /// Whether it may be deleted all the same, because a call had no answer.
+    pub may_be_deleted: bool,
+}
+
+impl NotDeleted {
+    /// A message that stays.
+    #[must_use]
+    pub fn stays(cause: impl Into<String>) -> Self {
+        Self {
+            cause: cause.into(),
+            may_be_deleted: false,
+        }
+    }
+
+    /// A message whose call had no answer.
+    #[must_use]
+    pub fn in_doubt(cause: &str) -> Self {
+        Self {
+            cause: format!("{cause}; it may be deleted all the same"),
+            may_be_deleted: true,
+        }
+    }
+}
+
+impl From<Undeleted> for NotDeleted {
+    fn from(why: Undeleted) -> Self {
+        if why.is_in_doubt {
+            Self::in_doubt(&why.cause)
         } else {
-            self.cause
+            Self::stays(why.cause)
         }
     }
 }
@@ -56,7 +85,7 @@ impl Pipeline {
         &self,
         permit: &WritePermit,
         receipt_handles: &[String],
-    ) -> Vec<Result<(), String>> {
+    ) -> Vec<Result<(), NotDeleted>> {
         let untried = Undeleted {
             cause: "SQS did not confirm it".to_owned(),
             is_passing: true,
@@ -88,7 +117,7 @@ impl Pipeline {
         }
         outcomes
             .into_iter()
-            .map(|outcome| outcome.map_err(Undeleted::in_words))
+            .map(|outcome| outcome.map_err(NotDeleted::from))
             .collect()
     }
 
@@ -262,12 +291,10 @@ mod tests {
 
     #[test]
     fn deletion_without_an_answer_is_reported_as_one_that_may_have_happened() {
-        let cause = |is_in_doubt| failed(is_in_doubt, false).map_err(Undeleted::in_words);
-        assert_eq!(cause(false), Err("cause".to_owned()));
-        assert!(
-            cause(true)
-                .unwrap_err()
-                .contains("may be deleted all the same")
-        );
+        let why = |is_in_doubt| failed(is_in_doubt, false).map_err(NotDeleted::from);
+        assert_eq!(why(false), Err(NotDeleted::stays("cause")));
+        let in_doubt = why(true).unwrap_err();
+        assert!(in_doubt.may_be_deleted);
+        assert!(in_doubt.cause.contains("may be deleted all the same"));
     }
 }

@@ -76,7 +76,7 @@ pub use api::API_BODY_BYTES_MAX;
 pub use authority::Authority;
 pub use body::{Body, BodyError, BodySpool};
 pub use connection::Pipeline;
-pub use delete::DELETE_MESSAGES_MAX;
+pub use delete::{DELETE_MESSAGES_MAX, NotDeleted};
 pub use error::{PipelineError, PipelineErrorKind};
 pub use ingest::{INGEST_WINDOW, IngestHistory, IngestRates};
 pub use lease::{Hidden, LEASES_MAX, LeaseSet, Poll};

@@ -68,10 +68,11 @@ The messages are written to a file first, as `dlq export` does (Linux: in
 ~/.local/state/opsconsole/exports), and only what is in it is deleted. The audit log has the
 deletion and names the file.
 
-JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"left\", \"missing\":
-[MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}; those
-`left` were not tried: a signal came, or nothing could be deleted any more. `file` is null where
-there is none.
+JSON output: {\"selected\", \"exported\", \"file\", \"deleted\", \"failed\", \"unconfirmed\", \"left\",
+\"missing\": [MESSAGE_ID], \"in_flight_elsewhere\", \"truncated\", \"errors\": [{\"message_id\",
+\"error\", \"may_be_deleted\"}]}; `failed` counts messages whose deletion SQS did not confirm,
+`unconfirmed` those of them that had no answer and may be deleted. Those `left` were not tried: a
+signal came, or nothing could be deleted any more. `file` is null where there is none.
 Exit code 1 if a selected message is not deleted, if nothing matches, if a named message is missing,
 or if more messages wait than were received; 2, and nothing is done, if the name is not right.";
 

@@ -32,6 +32,7 @@ struct DeleteJson<'a> {
     file: Option<&'a Path>,
     deleted: usize,
     failed: usize,
+    unconfirmed: usize,
     left: usize,
     missing: Vec<String>,
     in_flight_elsewhere: usize,
@@ -162,7 +163,10 @@ fn report(
 ) -> Result<(), CommandError> {
     let output = session.output;
     let failures = &deleted.failures;
-    for Failure { message_id, cause } in failures.iter().take(ERRORS_SHOWN_MAX) {
+    for Failure {
+        message_id, cause, ..
+    } in failures.iter().take(ERRORS_SHOWN_MAX)
+    {
         output.note(&printable(&format!(
             "{message_id}: not confirmed as deleted: {cause}"
         )));
@@ -180,6 +184,7 @@ fn report(
             file: exported.file(),
             deleted: deleted.message_ids.len(),
             failed: failures.len(),
+            unconfirmed: deleted.unconfirmed(),
             left: deleted.left,
             missing: walk.missing(),
             in_flight_elsewhere: walk.leases.in_flight_elsewhere(),
@@ -187,10 +192,11 @@ fn report(
             errors: failures,
         });
     }
+    let unknown = deleted.unconfirmed();
     output.text(&format!(
-        "deleted {}, not confirmed {}, left {}\n",
+        "deleted {}, not deleted {}, may be deleted {unknown}, left {}\n",
         deleted.message_ids.len(),
-        failures.len(),
+        failures.len() - unknown,
         deleted.left
     ))
 }

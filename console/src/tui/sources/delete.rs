@@ -45,13 +45,16 @@ pub(super) async fn delete(
         .map_err(|error| no_copy(&error.to_string()))?;
     let deleted = operations::delete(pipeline, leases, &exported, None, cancel, on_progress).await;
     let deleted = deleted.map_err(|error| failed(&error))?;
-    if let Some(error) = deleted.audit_error {
+    if let Some(error) = &deleted.audit_error {
         tracing::warn!(%error, "the end of a deletion is not in the audit log");
     }
+    let unconfirmed = deleted.unconfirmed();
     Ok(Deleted {
         file,
         message_ids: deleted.message_ids,
-        failed: deleted.failures.len() + deleted.left,
+        failed: deleted.failures.len() - unconfirmed,
+        unconfirmed,
+        left: deleted.left,
         cause: deleted
             .failures
             .into_iter()

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Exported, OperationError, Progress, Selection};
 use pipeline::audit::{AuditError, Operation};
 use pipeline::model::QueueRole;
-use pipeline::{DELETE_MESSAGES_MAX, LeaseSet, Pipeline, PlannedChange, WritePermit};
+use pipeline::{DELETE_MESSAGES_MAX, LeaseSet, NotDeleted, Pipeline, PlannedChange, WritePermit};
 
 /// Limit of one block of deletes, retries included.
 const BLOCK_LIMIT: Duration = Duration::from_secs(25);
@@ -42,7 +42,7 @@ const _: () = assert!(
 pub struct Deleted {
     /// Ids of the messages that SQS confirmed.
     pub message_ids: Vec<String>,
-    /// Messages that are not deleted.
+    /// Messages whose deletion SQS did not confirm.
     pub failures: Vec<Failure>,
     /// Messages whose turn did not come: it was cancelled, or nothing could be deleted any more.
     pub left: usize,
@@ -52,7 +52,7 @@ pub struct Deleted {
     pub audit_error: Option<AuditError>,
 }
 
-/// A message that is not deleted. The JSON fields are published.
+/// A message whose deletion SQS did not confirm. The JSON fields are published.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// Its id.
@@ -60,6 +60,31 @@ pub struct Failure {
     /// Why.
     #[serde(rename = "error")]
     pub cause: String,
+    /// Whether it may be deleted all the same, because no answer came.
+    pub may_be_deleted: bool,
+}
+
+impl Deleted {
+    /// Of the failures, messages that may be deleted all the same.
+    #[must_use]
+    pub fn unconfirmed(&self) -> usize {
+        let failures = self.failures.iter();
+        failures.filter(|failure| failure.may_be_deleted).count()
+    }
+
+    /// What became of the messages, for the audit log. What had no answer did not fail: it is unknown.
+    fn counts(&self) -> Vec<(&'static str, usize)> {
+        let unknown = self.unconfirmed();
+        let mut counts = vec![
+            ("deleted", self.message_ids.len()),
+            ("failed", self.failures.len() - unknown),
+            ("left", self.left),
+        ];
+        if unknown > 0 {
+            counts.push(("unknown", unknown));
+        }
+        counts
+    }
 }
 
 /// Deletes messages of a set, whose copies are kept. What is not deleted stays in the set.
@@ -89,14 +114,9 @@ pub async fn delete(
     };
     deletion.run(exported, cancel, on_progress).await;
     let mut deleted = deletion.deleted;
-    let counts = [
-        ("deleted", deleted.message_ids.len()),
-        ("failed", deleted.failures.len()),
-        ("left", deleted.left),
-    ];
     let error = deleted.failures.first().map(|first| first.cause.clone());
     let error = error.or_else(|| deleted.is_cancelled.then(|| "interrupted".to_owned()));
-    deleted.audit_error = permit.end(counts, error).await.err();
+    deleted.audit_error = permit.end(deleted.counts(), error).await.err();
     Ok(deleted)
 }
 
@@ -173,20 +193,22 @@ impl Deletion<'_> {
                     ids.push(*message_id);
                     handles.push(handle);
                 }
-                None => self.fail(message_id, "its visibility timeout has ended"),
+                None => self.fail(
+                    message_id,
+                    NotDeleted::stays("its visibility timeout has ended"),
+                ),
             }
         }
         let deleting = self.pipeline.delete_dead_letters(self.permit, &handles);
         let outcomes = tokio::time::timeout(BLOCK_LIMIT, deleting).await;
         let outcomes = outcomes.unwrap_or_else(|_| {
-            let silent = "no answer in time; it may be deleted all the same";
-            vec![Err(silent.to_owned()); handles.len()]
+            vec![Err(NotDeleted::in_doubt("no answer in time")); handles.len()]
         });
         let before = self.deleted.message_ids.len();
         for (message_id, outcome) in ids.iter().zip(outcomes) {
             match outcome {
                 Ok(()) => self.deleted.message_ids.push((*message_id).to_owned()),
-                Err(cause) => self.fail(message_id, &cause),
+                Err(why) => self.fail(message_id, why),
             }
         }
         let gone = self.deleted.message_ids.iter().skip(before);
@@ -194,10 +216,40 @@ impl Deletion<'_> {
         !handles.is_empty() && self.deleted.message_ids.len() == before
     }
 
-    fn fail(&mut self, message_id: &str, cause: &str) {
+    fn fail(&mut self, message_id: &str, why: NotDeleted) {
         self.deleted.failures.push(Failure {
             message_id: message_id.to_owned(),
-            cause: cause.to_owned(),
+            cause: why.cause,
+            may_be_deleted: why.may_be_deleted,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deletion_without_an_answer_is_unknown_in_the_audit_log_and_none_that_failed() {
+        let failure = |may_be_deleted| Failure {
+            message_id: "m".to_owned(),
+            cause: "cause".to_owned(),
+            may_be_deleted,
+        };
+        let mut deleted = Deleted {
+            message_ids: vec!["gone".to_owned()],
+            failures: vec![failure(true), failure(false), failure(true)],
+            left: 4,
+            ..Deleted::default()
+        };
+        assert_eq!(
+            deleted.counts(),
+            [("deleted", 1), ("failed", 1), ("left", 4), ("unknown", 2)]
+        );
+        deleted.failures.clear();
+        assert_eq!(
+            deleted.counts(),
+            [("deleted", 1), ("failed", 0), ("left", 4)]
+        );
     }
 }

@@ -88,6 +88,8 @@ pub(super) async fn delete(
 ) -> Vec<(usize, Result<(), String>)> {
     let handles: Vec<String> = messages.iter().map(|(_, handle)| handle.clone()).collect();
     let deleted = pipeline.delete_dead_letters(permit, &handles).await;
+    let deleted = deleted.into_iter();
+    let deleted = deleted.map(|outcome| outcome.map_err(|why| why.cause));
     let indexes = messages.iter().map(|(index, _)| *index);
     indexes.zip(deleted).collect()
 }

@@ -92,21 +92,18 @@ impl DeadLetters {
     }
 
     fn apply_deletion(&mut self, deleted: Deleted, context: &mut UpdateContext<'_>) {
+        let outcome = outcome(&deleted);
+        let is_whole = deleted.failed + deleted.unconfirmed + deleted.left == 0;
         let gone: HashSet<String> = deleted.message_ids.into_iter().collect();
         self.messages
             .retain(|message| !gone.contains(&message.message_id));
         self.edits.retain(|id, _| !gone.contains(id));
         self.marks.clear();
-        let outcome = outcome(gone.len(), deleted.failed);
         let mut text = format!("{outcome}, with a copy in {}", deleted.file.display());
         if let Some(cause) = deleted.cause {
             text.push_str(&format!(" · {cause}"));
         }
-        let tone = if deleted.failed == 0 {
-            Tone::Good
-        } else {
-            Tone::Warning
-        };
+        let tone = if is_whole { Tone::Good } else { Tone::Warning };
         // Replaces an older notice, e.g. about a wrong name.
         context.notify(tone, outcome);
         self.last_result = Some(LastResult {
@@ -117,14 +114,17 @@ impl DeadLetters {
     }
 }
 
-/// What became of a deletion. What is not confirmed may be deleted all the same.
-fn outcome(deleted: usize, not_confirmed: usize) -> String {
-    let deleted = format!("{} deleted", message_count(deleted));
-    match not_confirmed {
-        0 => deleted,
-        number => format!(
-            "{deleted} as confirmed, {} not confirmed",
-            count(number as u64)
-        ),
+/// What became of a deletion: what had no answer may be deleted, and what was not tried is not.
+fn outcome(deleted: &Deleted) -> String {
+    let mut text = format!("{} deleted", message_count(deleted.message_ids.len()));
+    for (number, what) in [
+        (deleted.failed, "not deleted"),
+        (deleted.unconfirmed, "without an answer, may be deleted"),
+        (deleted.left, "not tried"),
+    ] {
+        if number > 0 {
+            text.push_str(&format!(" · {} {what}", count(number as u64)));
+        }
     }
+    text
 }

@@ -54,6 +54,8 @@ fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
             file: "/state/exports/events-dead-letters.jsonl".into(),
             message_ids: vec![ids[0].clone()],
             failed: 1,
+            unconfirmed: 0,
+            left: 0,
             cause: Some("throttled".to_owned()),
         }),
     );
@@ -63,12 +65,29 @@ fn marked_messages_are_deleted_and_only_confirmed_ones_leave() {
     assert!(left.iter().any(|message| message.message_id == ids[1]));
     let text = harness.screen_text();
     assert!(
-        text.contains("1 message deleted as confirmed, 1 not confirmed, with a copy in"),
+        text.contains("1 message deleted · 1 not deleted, with a copy in"),
         "{text}"
     );
     assert!(text.contains("throttled"), "{text}");
-    let notice = "1 message deleted as confirmed, 1 not confirmed";
+    let notice = "1 message deleted · 1 not deleted";
     assert_eq!(harness.notice(), notice);
+}
+
+/// What was not tried is in the queue, and what had no answer may be.
+#[test]
+fn messages_without_an_answer_and_those_not_tried_are_counted_apart() {
+    let (mut harness, to, ids) = deleting();
+    let deleted = Deleted {
+        failed: 0,
+        unconfirmed: 1,
+        left: 3,
+        ..one_of_two(&ids)
+    };
+    harness.reply(to, Ok(deleted));
+    assert_eq!(
+        harness.notice(),
+        "1 message deleted · 1 without an answer, may be deleted · 3 not tried"
+    );
 }
 
 #[test]
@@ -103,6 +122,8 @@ fn one_of_two(ids: &[String]) -> Deleted {
         file: "/state/exports/events-dead-letters.jsonl".into(),
         message_ids: vec![ids[0].clone()],
         failed: 1,
+        unconfirmed: 0,
+        left: 0,
         cause: Some("throttled".to_owned()),
     }
 }
