@@ -68,9 +68,10 @@ Examples:
 
 Up to 10 messages are listed one by one, with the SNS message id and the id of the event:
 `records list --id ID` shows the stored record.
-JSON output: {\"published\", \"failed\", \"errors\": [{\"file\", \"line\", \"code\", \"detail\", \"pointer\"}],
-\"messages\": [{\"sns_message_id\", \"event_id\"}]}; \"messages\" is absent for more than 10.
-`failed` counts messages that the topic did not confirm. `code` is the failure code of an invalid
+JSON output: {\"published\", \"failed\", \"unconfirmed\", \"errors\": [{\"file\", \"line\", \"code\",
+\"detail\", \"pointer\"}], \"messages\": [{\"sns_message_id\", \"event_id\"}]}; \"messages\" is absent for
+more than 10. `failed` counts messages that the topic did not confirm, and invalid events;
+`unconfirmed` those of them that had no answer and may be published. `code` is the failure code of an invalid
 event, \"unknown\" if there was no response and the event may have been published, and null if the
 topic refused it. event_id is null if the body has none.";
 

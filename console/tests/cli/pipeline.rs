@@ -150,7 +150,9 @@ fn published_event_becomes_a_record_that_can_be_listed_and_read() {
     let message = json!({"sns_message_id": message_id, "event_id": "record-1"});
     assert_eq!(
         report,
-        json!({"published": 1, "failed": 0, "errors": [], "messages": [message]})
+        json!({
+            "published": 1, "failed": 0, "unconfirmed": 0, "errors": [], "messages": [message],
+        })
     );
     let page = deployed.stored("record-1");
     assert_eq!(page["next_cursor"], Value::Null);
@@ -179,7 +181,10 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
     let deployed = deployed();
     let text = event("copies").replace("cli.tested", "cli.copied");
     let report = deployed.publish(&text, &["--count", "25", "--rate", "200"]);
-    assert_eq!(report, json!({"published": 25, "failed": 0, "errors": []}));
+    assert_eq!(
+        report,
+        json!({"published": 25, "failed": 0, "unconfirmed": 0, "errors": []})
+    );
     let count = |page: &Value| page["items"].as_array().unwrap().len();
     let copied = ["records", "list", "--type", "cli.copied"];
     // What is stored after the first page was read stands before it and is on no later one.

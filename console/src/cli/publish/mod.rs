@@ -30,6 +30,8 @@ const STOPPING: &str = "interrupted: the step under way is brought to its end";
 struct Report {
     published: usize,
     failed: usize,
+    /// Of these, messages without an answer: they may have been published.
+    unconfirmed: usize,
     errors: Vec<InputFault>,
     /// What the topic confirmed, where it was to be a few.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -115,6 +117,7 @@ pub(crate) async fn run(
         session.output.note(&error.to_string());
     }
     (report.published, report.failed) = (end.published, end.failed);
+    report.unconfirmed = end.unconfirmed;
     finish(session, &report)?;
     if end.unknown > 0 {
         session.output.note(&format!(
@@ -180,7 +183,10 @@ fn refuse(session: &Session, faults: Vec<InputFault>) -> Result<Exit, CommandErr
         ..Report::default()
     };
     finish(session, &report)?;
-    session.output.note("nothing was sent");
+    session.output.note(match report.failed {
+        1 => "1 event is invalid, so nothing was sent",
+        _ => "events are invalid, so nothing was sent",
+    });
     Ok(Exit::Failed)
 }
 
@@ -198,14 +204,25 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
         for message in report.messages.iter().flatten() {
             session.output.note(&printable(&message.sentence()));
         }
-        session.output.text(&format!(
-            "published {}, failed {}\n",
-            report.published, report.failed
-        ))
+        session.output.text(&report.in_words())
     }
 }
 
 impl Report {
+    /// What had no answer did not fail: it may be published.
+    fn in_words(&self) -> String {
+        let mut text = format!(
+            "published {}, failed {}",
+            self.published,
+            self.failed - self.unconfirmed
+        );
+        if self.unconfirmed > 0 {
+            text.push_str(&format!(", may be published {}", self.unconfirmed));
+        }
+        text.push('\n');
+        text
+    }
+
     fn confirm(&mut self, published: Published, body: &str) {
         if let Some(messages) = &mut self.messages {
             messages.push(PublishedMessage::of(published, body));
@@ -266,6 +283,21 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn message_without_an_answer_is_none_that_failed() {
+        let words = |failed, unconfirmed| {
+            let report = Report {
+                published: 3,
+                failed,
+                unconfirmed,
+                ..Report::default()
+            };
+            report.in_words()
+        };
+        assert_eq!(words(2, 0), "published 3, failed 2\n");
+        assert_eq!(words(2, 2), "published 3, failed 0, may be published 2\n");
+    }
 
     #[test]
     fn message_is_named_by_its_id_and_the_event_s_if_there_is_one() {
