@@ -221,10 +221,10 @@ impl MoveTasks<'_> {
             .await?;
         let cancelled = pipeline.cancel_move_task(&permit, &handle).await;
         let error = cancelled.as_ref().err().map(ToString::to_string);
-        let moved = cancelled
-            .as_ref()
-            .map_or(0, |moved| usize::try_from(*moved).unwrap_or(usize::MAX));
-        if let Err(error) = permit.end([("moved", moved)], error).await {
+        // Of a cancel that failed, how many were moved is not known.
+        let moved = cancelled.as_ref().ok();
+        let moved = moved.map(|moved| ("moved", usize::try_from(*moved).unwrap_or(usize::MAX)));
+        if let Err(error) = permit.end(moved, error).await {
             tracing::warn!(%error, "the cancel of a move task is not on record");
         }
         let moved = cancelled?;
