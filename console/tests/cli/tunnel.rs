@@ -7,6 +7,9 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::pipeline::Pipeline;
+use ::pipeline::environment::Environment;
+use ::pipeline::model::ReadPath;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
@@ -21,6 +24,7 @@ use crate::pipeline::{Turn, deployed};
 use crate::support::configuration::{self, NOBODY};
 use crate::support::harness::LIMIT;
 use crate::support::program::{Answer, Program};
+use crate::support::stack;
 
 /// Not resolvable anywhere (RFC 6761, 6.2).
 const HOST: &str = "db.tunnel.test";
@@ -347,6 +351,37 @@ fn api_answers_where_the_tunnel_ends_each_connection() {
     program.json_ok(&["records", "list"]);
     program.configure(&without_api(&turn, &more));
     assert_open_tunnel_is_named(&program);
+}
+
+/// As the console reads them: once the tunnel is open the database is asked, and the API after it did not answer.
+#[test]
+fn open_tunnel_that_leads_nowhere_is_named_beside_what_the_api_says() {
+    let turn = deployed();
+    let program = Program::new();
+    let script = program.write("tunnel.py", CLOSES);
+    let of_stack = stack::connect(&turn.endpoints);
+    let environment = Environment {
+        database_url: Some(format!(
+            "postgres://me@{HOST}:{PORT}/events?sslmode=verify-full"
+        )),
+        tunnel: Some(format!("python3 {} {{local_port}}", script.display())),
+        ..of_stack.environment().clone()
+    };
+    let fault = turn.runtime.block_on(async {
+        let pipeline = Pipeline::connect(&environment).unwrap();
+        pipeline.open_tunnel();
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let totals = pipeline.record_totals().await.unwrap();
+            assert_eq!(totals.read_path, ReadPath::Api);
+            if let Some(fault) = totals.tunnel_fault {
+                return fault;
+            }
+            assert!(Instant::now() < deadline, "nothing names it");
+        }
+    });
+    let expected = "the database does not answer by the tunnel: ";
+    assert!(fault.starts_with(expected), "{fault}");
 }
 
 #[test]

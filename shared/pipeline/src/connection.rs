@@ -65,7 +65,15 @@ struct Inner {
     tunnel: OnceLock<Option<Result<Tunnel, String>>>,
     pool: OnceLock<Result<PgPool, String>>,
     dead_letter_search: Mutex<SearchState>,
-    database_away_until: std::sync::Mutex<Option<Instant>>,
+    database_away: std::sync::Mutex<Option<Away>>,
+}
+
+/// A database that is taken for unreachable.
+#[derive(Debug)]
+pub(super) struct Away {
+    /// When it is asked again.
+    pub(super) until: Instant,
+    pub(super) cause: String,
 }
 
 /// The AWS clients of one environment.
@@ -97,7 +105,7 @@ impl Pipeline {
                 tunnel: OnceLock::new(),
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
-                database_away_until: std::sync::Mutex::default(),
+                database_away: std::sync::Mutex::default(),
             }),
             authority: Arc::default(),
         })
@@ -113,9 +121,8 @@ impl Pipeline {
         &self.inner.dead_letter_search
     }
 
-    /// Until when the database is taken for unreachable.
-    pub(super) fn database_away_until(&self) -> &std::sync::Mutex<Option<Instant>> {
-        &self.inner.database_away_until
+    pub(super) fn database_away(&self) -> &std::sync::Mutex<Option<Away>> {
+        &self.inner.database_away
     }
 
     pub(super) fn known_credentials(&self) -> &Mutex<Option<Credentials>> {
@@ -227,7 +234,7 @@ impl Pipeline {
     }
 
     /// Why the tunnel that was started is not open, with the last line of its command; `None` while it is, or is being
-    /// opened.
+    /// opened. See [`Self::unused_tunnel`] for one that is open and leads nowhere.
     pub(super) fn tunnel_fault(&self) -> Option<String> {
         match self.inner.tunnel.get()?.as_ref()? {
             Ok(tunnel) => tunnel.fault(),

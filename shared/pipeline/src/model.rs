@@ -95,7 +95,7 @@ pub struct RecordTotals {
     pub schema_version: Option<i64>,
     /// The way on which they were read.
     pub read_path: ReadPath,
-    /// Why the tunnel to the database is not open, where the environment has one that failed.
+    /// Why the tunnel to the database is not used, where the environment has one that failed.
     pub tunnel_fault: Option<String>,
 }
 

@@ -11,7 +11,7 @@ use store::{PgPool, StoreError};
 use tokio::time::Instant;
 
 use super::api_reads::ApiReads;
-use super::connection::QUESTION_LIMIT;
+use super::connection::{Away, QUESTION_LIMIT};
 use super::model::ReadPath;
 use super::records::BEYOND_LAST_HINT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
@@ -34,10 +34,7 @@ impl Pipeline {
     /// The way that the next read takes first; `None` when the environment has neither.
     #[must_use]
     pub fn read_path(&self) -> Option<ReadPath> {
-        let is_away = || {
-            let away_until = self.database_away_until().lock();
-            away_until.is_ok_and(|until| until.is_some_and(|until| Instant::now() < until))
-        };
+        let is_away = || self.away_cause().is_some();
         let environment = self.environment();
         match (&environment.database_url, &environment.api_url) {
             (Some(_), Some(_)) if self.is_tunnel_closed() || is_away() => Some(ReadPath::Api),
@@ -45,6 +42,25 @@ impl Pipeline {
             (None, Some(_)) => Some(ReadPath::Api),
             (None, None) => None,
         }
+    }
+
+    /// Why the database is taken for unreachable; `None` where it is not.
+    fn away_cause(&self) -> Option<String> {
+        let away = self.database_away().lock().ok()?;
+        let away = away.as_ref().filter(|away| Instant::now() < away.until)?;
+        Some(away.cause.clone())
+    }
+
+    /// Why records are read by the API although the environment has a tunnel: it is not open, or nothing comes
+    /// through it.
+    pub(super) fn unused_tunnel(&self) -> Option<String> {
+        self.environment().tunnel.as_ref()?;
+        self.tunnel_fault().or_else(|| {
+            let cause = self.away_cause()?;
+            Some(format!(
+                "the database does not answer by the tunnel: {cause}"
+            ))
+        })
     }
 
     /// Whether there is a ledger to ask.
@@ -89,7 +105,10 @@ impl Pipeline {
                 match self.ask(operation, QUESTION_LIMIT, by_database).await {
                     Ok(answer) => Ok(answer),
                     Err(NoAnswer { error, is_away }) if is_away && has_api => {
-                        self.set_database_away(Some(Instant::now() + DATABASE_RETRY_INTERVAL));
+                        self.set_database_away(Some(Away {
+                            until: Instant::now() + DATABASE_RETRY_INTERVAL,
+                            cause: error.cause.clone(),
+                        }));
                         let instead = by_api(api).await;
                         instead.map_err(|instead| both(error, &instead))
                     }
@@ -109,9 +128,9 @@ impl Pipeline {
         }
     }
 
-    fn set_database_away(&self, until: Option<Instant>) {
-        if let Ok(mut away_until) = self.database_away_until().lock() {
-            *away_until = until;
+    fn set_database_away(&self, away: Option<Away>) {
+        if let Ok(mut before) = self.database_away().lock() {
+            *before = away;
         }
     }
 

@@ -97,7 +97,7 @@ impl Pipeline {
                     database_now: summary.database_now,
                     schema_version: summary.schema_version,
                     read_path: ReadPath::Api,
-                    tunnel_fault: self.tunnel_fault(),
+                    tunnel_fault: self.unused_tunnel(),
                 })
             },
         )
