@@ -7,13 +7,16 @@ use super::finding::Finding;
 use super::format::{count, rate, span_secs};
 use super::pipeline_view::PipelineView;
 use super::polling::fresh;
-use super::rates::Draining;
+use super::queue_trend::Draining;
 use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
 use pipeline::environment::Environment;
 use pipeline::oldest_age::OldestAge;
 use pipeline::rules;
+
+/// What is older than this is shown with its age, however seldom it is read.
+const SELDOM: Duration = Duration::seconds(75);
 
 /// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +209,7 @@ pub(crate) fn findings(
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
     tunnel(pipeline, &mut findings);
-    api(pipeline, &mut findings);
+    api(pipeline, now, &mut findings);
     budgets(pipeline, now, &mut findings);
     alarms(pipeline, now, &mut findings);
     check_settings(pipeline, environment, &mut findings);
@@ -311,7 +314,16 @@ fn dead_letters(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<
 
 /// How old what is read at this interval is, where it is not fresh, as the end of a text.
 fn as_of<T>(remote: &Remote<T>, interval: Duration, now: DateTime<Utc>) -> String {
-    let limits = fresh(interval);
+    as_of_beyond(remote, fresh(interval), now)
+}
+
+/// The same of what is read so seldom that its interval alone makes it old.
+fn as_of_then<T>(remote: &Remote<T>, interval: Duration, now: DateTime<Utc>) -> String {
+    let (limit, late) = fresh(interval);
+    as_of_beyond(remote, (limit.min(SELDOM), late), now)
+}
+
+fn as_of_beyond<T>(remote: &Remote<T>, limits: (Duration, Duration), now: DateTime<Utc>) -> String {
     let is_old = remote.error().is_some() || remote.stale_since(limits, now).is_some();
     fetched(remote)
         .filter(|_| is_old)
@@ -375,6 +387,11 @@ fn drain_in_words(pipeline: &PipelineView) -> String {
     }
     match pipeline.draining() {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
+        Draining::Between(from, to) => format!(
+            "drains in {} to {}, because some in flight wait for their visibility timeout",
+            span_secs(from),
+            span_secs(to)
+        ),
         Draining::Not => "the queue does not drain".to_owned(),
         Draining::Unknown => "it is not known whether the queue drains".to_owned(),
     }
@@ -394,12 +411,19 @@ fn tunnel(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     }));
 }
 
-fn api(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+fn api(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let Some(health) = pipeline.api.value() else {
         return;
     };
     if pipeline.api.error().is_none() {
-        findings.extend(rules::api(health).map(Finding::from));
+        let as_of = as_of_then(&pipeline.api, pipeline.polling.api, now);
+        findings.extend(rules::api(health).map(|finding| {
+            let finding = Finding::from(finding);
+            Finding {
+                text: format!("{}{as_of}", finding.text),
+                ..finding
+            }
+        }));
     }
 }
 
@@ -446,7 +470,7 @@ fn alarms(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Findin
     let Some(raised) = pipeline.alarms.value() else {
         return;
     };
-    let as_of = as_of(&pipeline.alarms, pipeline.polling.alarms, now);
+    let as_of = as_of_then(&pipeline.alarms, pipeline.polling.alarms, now);
     let finding = |text: String, advice: String| Finding {
         tone: Tone::Warning,
         text: format!("{text}{as_of}"),

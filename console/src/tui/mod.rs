@@ -36,6 +36,7 @@ mod patch;
 mod pipeline_view;
 mod polling;
 mod queue_looks;
+mod queue_trend;
 mod quit_question;
 mod rates;
 mod received;

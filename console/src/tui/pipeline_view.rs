@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::outbox::Outbox;
 use super::polling::{Polling, fresh};
 use super::queue_looks::QueueLooks;
+use super::queue_trend::PASSING_SECS;
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
 use pipeline::RaisedAlarm;
@@ -27,8 +28,6 @@ const RESUME_MAX: Duration = Duration::seconds(60);
 /// The shortest time without a connection after which a database pauses (Aurora user guide, "Aurora Serverless v2
 /// auto-pause").
 const PAUSE_MIN: Duration = Duration::seconds(300);
-/// What leaves the queue in so many seconds is just passing through.
-const PASSING_SECS: f64 = 5.0;
 /// Error budgets that were read so lately are shown as those of now.
 const BUDGETS_OF_NOW: Duration = Duration::seconds(60);
 /// What is known of the hops.

@@ -16,7 +16,8 @@ use crate::tui::format::{
 };
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
-use crate::tui::rates::{Draining, Rate};
+use crate::tui::queue_trend::Draining;
+use crate::tui::rates::Rate;
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
 use pipeline::oldest_age::OldestAge;
@@ -302,6 +303,9 @@ fn drain(
     }
     match context.pipeline.draining() {
         Draining::In(secs) => Some(format!("empty in {}", span_secs(secs))),
+        Draining::Between(from, to) => {
+            Some(format!("empty in {} to {}", span_secs(from), span_secs(to)))
+        }
         Draining::Not => Some("not draining".to_owned()),
         Draining::Unknown => None,
     }
@@ -348,9 +352,10 @@ fn database(context: &ScreenContext<'_>) -> Hop {
             if !freshness.is_fresh() {
                 return format!("newest then {} UTC", clock(at));
             }
+            // Nothing is drawn again until the next answer, so an age of now would be too small by then.
             let age = span_secs(age_secs(at, totals.database_now));
             if is_of_now {
-                format!("newest {age} ago")
+                format!("newest {age} before {}", clock(read_at))
             } else {
                 format!("newest {age} before")
             }
@@ -402,8 +407,13 @@ fn api(context: &ScreenContext<'_>) -> Hop {
         Tone::Good if health.status != 200 => Tone::Bad,
         tone @ (Tone::Muted | Tone::Good | Tone::Warning | Tone::Bad) => tone,
     };
+    let is_fresh = freshness.is_fresh();
     let mut rest = freshness.notes;
-    rest.push("GET /health".to_owned());
+    // On AWS it is asked seldom.
+    let read_at = remote.fetched().map(|fetched| fetched.fetched_at);
+    let read_at = read_at.filter(|at| is_fresh && context.now - *at > OF_NOW);
+    let time = read_at.map_or_else(String::new, |at| format!(" at {}", clock(at)));
+    rest.push(format!("GET /health{time}"));
     Hop {
         title: "api ƒ",
         tone,

@@ -350,7 +350,7 @@ fn newest_record_has_its_time_where_the_totals_are_older_than_a_moment() {
     let mut harness = awake();
     idle().serve(&mut harness, now(), 0);
     let newest = |harness: &Harness| row(harness, "newest ");
-    assert!(newest(&harness).contains("newest 1 s ago"));
+    assert!(newest(&harness).contains("newest 1 s before 11:"));
     harness.now = now() + Duration::seconds(9);
     harness.tick();
     assert!(newest(&harness).contains("newest 1 s before"));
@@ -379,4 +379,26 @@ fn part_that_failed_is_read_again_as_soon_as_the_queues() {
     healthy.serve(&mut harness, now() + Duration::seconds(11), 0);
     let text = harness.text();
     assert!(!text.contains("no answer in time"), "{text}");
+}
+
+/// It is asked once a minute, and once in five while nobody uses the console.
+#[test]
+fn health_of_an_api_that_is_asked_seldom_has_its_time() {
+    let mut harness = awake();
+    let pipeline = Pipeline {
+        api: Ok(503),
+        ..idle()
+    };
+    pipeline.serve(&mut harness, now(), 0);
+    let text = harness.text();
+    assert!(!text.contains("GET /health at"), "{text}");
+    assert!(!text.contains("with 503 · as of"), "{text}");
+    harness.now = now() + Duration::seconds(50);
+    harness.tick();
+    let text = harness.text();
+    assert!(text.contains("GET /health at 11:06:40"), "{text}");
+    harness.now = now() + Duration::seconds(90);
+    harness.tick();
+    let text = harness.text();
+    assert!(text.contains("with 503 · as of 1 min 30 s ago"), "{text}");
 }
