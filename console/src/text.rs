@@ -4,6 +4,9 @@ use event::{NamedRecord, RecordId, Verdict};
 pub use pipeline::text::*;
 use redrive::Replacement;
 
+/// Of a dead letter without a reason: SQS moves it so, and whoever sends to the queue may send it so.
+pub const NO_REASON: &str = "no reason is recorded, as when SQS moves a message after its retries";
+
 /// Cuts a text to `columns`, with `…` where something is missing.
 #[must_use]
 pub fn fit(text: &str, columns: usize) -> String {

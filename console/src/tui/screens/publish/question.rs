@@ -59,8 +59,12 @@ pub(super) fn draw(
             lines.extend(hanging(Tone::Warning, &text, theme, width));
         }
     }
-    if publish.is_duplicate(check) {
-        let text = "already sent from here: it may be a duplicate";
+    let sent = check.key().and_then(|key| publish.sent_before(key));
+    if let Some(sent) = sent {
+        let text = match sent.is_confirmed {
+            true => "already sent from here: it may be a duplicate",
+            false => "may have been sent from here: then it is a duplicate",
+        };
         lines.extend(hanging(Tone::Warning, text, theme, width));
     }
     lines.push(Line::default());

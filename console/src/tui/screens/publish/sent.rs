@@ -33,6 +33,8 @@ pub(super) struct Sent {
     pub(super) has_api: bool,
     /// Whether the same identity was sent from here before.
     pub(super) is_again: bool,
+    /// When the operator sent it.
+    pub(super) sent_at: DateTime<Utc>,
     /// The acknowledgement.
     pub(super) published: Remote<Published>,
     pub(super) state: Remote<TraceState>,
@@ -63,6 +65,7 @@ impl Sent {
             name,
             has_api: context.environment.api_url.is_some(),
             is_again,
+            sent_at: context.now,
             published,
             state: Remote::Idle,
             until: context.now + LOOK_FOR,

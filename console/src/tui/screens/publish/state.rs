@@ -20,8 +20,18 @@ pub(crate) struct Publish {
     pub(super) template: usize,
     pub(super) template_load: Remote<()>,
     pub(super) sent: Option<Sent>,
-    /// What was sent from here, and when, the last one at the end.
-    pub(super) sent_before: VecDeque<(EventKey, DateTime<Utc>)>,
+    /// What was sent from here, the last one at the end.
+    pub(super) sent_before: VecDeque<SentBefore>,
+}
+
+/// An event that was sent, or may have been.
+#[derive(Debug)]
+pub(super) struct SentBefore {
+    pub(super) key: EventKey,
+    /// When the operator sent it.
+    pub(super) at: DateTime<Utc>,
+    /// Whether SNS confirmed it.
+    pub(super) is_confirmed: bool,
 }
 
 /// What keys do.
@@ -47,16 +57,14 @@ impl Publish {
 
     /// Whether the event was sent from here before.
     pub(super) fn is_duplicate(&self, check: &Check) -> bool {
-        check.key().is_some_and(|key| self.sent_at(key).is_some())
+        check
+            .key()
+            .is_some_and(|key| self.sent_before(key).is_some())
     }
 
-    /// When this identity was last sent from here.
-    pub(super) fn sent_at(&self, key: &EventKey) -> Option<DateTime<Utc>> {
-        self.sent_before
-            .iter()
-            .rev()
-            .find(|(other, _)| other == key)
-            .map(|(_, at)| *at)
+    /// The last time that this identity was sent from here.
+    pub(super) fn sent_before(&self, key: &EventKey) -> Option<&SentBefore> {
+        self.sent_before.iter().rfind(|sent| sent.key == *key)
     }
 }
 

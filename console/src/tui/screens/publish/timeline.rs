@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::sent::Sent;
+use crate::text::NO_REASON;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, clock, count, counted, latency, span_secs, visible};
 use crate::tui::lines::{key_line, whole_words, wrapped};
@@ -74,15 +75,22 @@ pub(super) fn timeline(
             lines.push(awaited("published", "SNS", text).line(theme, width));
         }
         Remote::Failed { error, .. } => {
+            let (tone, text) = match error.may_have_happened {
+                true => (Tone::Warning, "may be published: no answer"),
+                false => (Tone::Bad, "not published"),
+            };
             let hop = Hop {
-                tone: Tone::Bad,
+                tone,
                 name: "published",
                 place: "SNS".to_owned(),
                 at: None,
-                text: "not confirmed".to_owned(),
+                text: text.to_owned(),
             };
             lines.push(hop.line(theme, width));
             fault_lines(error, theme, width, &mut lines);
+            if error.may_have_happened && sent.key.is_some() {
+                lines.push(key_line(theme, "T", "looks for what became of it"));
+            }
             lines.push(key_line(theme, "s", "sends it again"));
         }
         Remote::Idle => {}
@@ -216,10 +224,11 @@ fn pending_lines(
                     let at = clock(seen.fetched_at);
                     format!("not there by {at} UTC; not seen since")
                 }
-                (None, _) => format!(
+                (None, None) => "not known: no look-up was answered".to_owned(),
+                (None, Some(seen)) => format!(
                     "not there by {} UTC, in {}",
-                    clock(sent.until),
-                    span_secs(waited(sent.until))
+                    clock(seen.fetched_at),
+                    span_secs(waited(seen.fetched_at))
                 ),
             },
         };
@@ -231,7 +240,8 @@ fn pending_lines(
             text,
         };
         lines.push(hop.line(theme, width));
-        if !is_refused && sent.state.error().is_none() {
+        let was_seen = sent.state.error().is_none() && sent.state.value().is_some();
+        if !is_refused && was_seen {
             let text = "a duplicate of an event whose record was erased or has expired is dropped, and has no record";
             indented(text, theme.muted(), width, lines);
         }
@@ -309,7 +319,7 @@ fn dead_lines(
 ) {
     let text = match reason {
         Some(reason) => format!("{}: {}", visible(&reason.code), visible(&reason.message)),
-        None => "no reason recorded: the ingest failed on it until its retries ran out".to_owned(),
+        None => NO_REASON.to_owned(),
     };
     indented(&text, theme.tone(Tone::Bad), width, lines);
     let mut ids = format!("message {}", visible(message_id));

@@ -8,7 +8,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::layout::parts;
 use super::sent::Sent;
-use super::state::{Mode, Publish, name_of};
+use super::state::{Mode, Publish, SentBefore, name_of};
 use super::view;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::event_editor::check::Check;
@@ -276,7 +276,9 @@ impl Publish {
         self.mode = Mode::Looking;
         let body = self.editor.text();
         let key = self.check.as_ref().and_then(Check::key).cloned();
-        let is_again = key.as_ref().is_some_and(|key| self.sent_at(key).is_some());
+        let is_again = key
+            .as_ref()
+            .is_some_and(|key| self.sent_before(key).is_some());
         let name = name_of(&body);
         self.sent = Some(Sent::send(body, key, name, is_again, context));
     }
@@ -290,16 +292,20 @@ impl Publish {
         if !sent.published.settle(answer, context.now) {
             return;
         }
-        let may_be_stored = match &sent.published {
-            Remote::Ready(_) => true,
-            Remote::Failed { error, .. } => error.may_have_happened,
-            Remote::Idle | Remote::Loading { .. } => false,
+        let is_confirmed = match &sent.published {
+            Remote::Ready(_) => Some(true),
+            Remote::Failed { error, .. } => error.may_have_happened.then_some(false),
+            Remote::Idle | Remote::Loading { .. } => None,
         };
-        if let (true, Some(key)) = (may_be_stored, &sent.key) {
+        if let (Some(is_confirmed), Some(key)) = (is_confirmed, &sent.key) {
             if self.sent_before.len() >= SENT_KEPT {
                 self.sent_before.pop_front();
             }
-            self.sent_before.push_back((key.clone(), context.now));
+            self.sent_before.push_back(SentBefore {
+                key: key.clone(),
+                at: sent.sent_at,
+                is_confirmed,
+            });
         }
         sent.acknowledged(context);
     }

@@ -134,15 +134,20 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
     };
     let mut lines = match &check.result {
         Ok(key) => {
-            let sent_at = publish.sent_at(key);
+            let sent = publish.sent_before(key);
             let what = format!("valid: {} / {}", visible(&key.source), visible(&key.id));
             let mut lines = hanging(Tone::Good, &what, theme, width);
-            let (tone, text) = match sent_at {
-                Some(at) => (
+            let (tone, text) = match sent {
+                Some(sent) => (
                     Tone::Warning,
                     format!(
-                        "sent at {} UTC: again it may be a duplicate; t makes a new id",
-                        clock(at)
+                        "{} at {} UTC: again it may be a duplicate; t makes a new id",
+                        if sent.is_confirmed {
+                            "sent"
+                        } else {
+                            "may have been sent"
+                        },
+                        clock(sent.at)
                     ),
                 ),
                 None => (

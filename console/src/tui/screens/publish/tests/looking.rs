@@ -59,3 +59,55 @@ fn event_that_cannot_be_looked_up_is_not_known_and_not_absent() {
     let seen = "not there by 11:06:41 UTC; not seen since";
     assert!(text.contains(seen), "{text}");
 }
+
+/// The search ends a minute after the send, and the last look may be older.
+#[test]
+fn event_that_no_look_up_was_answered_for_is_not_known_and_a_look_has_its_own_time() {
+    let mut harness = with_text(VALID, 160, 45).sent();
+    harness.at(70_000).tick();
+    let text = harness.text();
+    assert!(
+        text.contains("not known: no look-up was answered"),
+        "{text}"
+    );
+    assert!(!text.contains("was erased"), "{text}");
+    let mut harness = with_text(VALID, 160, 45)
+        .sent()
+        .traced(TraceState::Pending, 1_100);
+    harness.at(3_000).tick();
+    assert_eq!(harness.count(&TRACE), 1, "it has no answer");
+    harness.at(70_000).tick();
+    let text = harness.text();
+    assert!(text.contains("not there by 11:06:41 UTC, in 0 s"), "{text}");
+}
+
+#[test]
+fn send_without_an_answer_may_have_happened_when_its_key_was_pressed() {
+    let fault = |may_have_happened| Fault {
+        may_have_happened,
+        ..refused("publish to \"events\"")
+    };
+    let failed = |may_have_happened| {
+        let mut harness = with_text(VALID, 160, 45);
+        harness.at(900).press('s');
+        let answer = Err(fault(may_have_happened));
+        harness.at(6_100).answer(&PUBLISH, answer);
+        harness
+    };
+    let mut unknown = failed(true);
+    let text = unknown.text();
+    for expected in [
+        "may be published: no answer",
+        "T looks for what became of it",
+        "may have been sent at 11:06:40 UTC",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    unknown.at(7_000).press('s');
+    let text = unknown.text();
+    assert!(text.contains("may have been sent from here"), "{text}");
+    let text = failed(false).text();
+    assert!(text.contains("not published"), "{text}");
+    assert!(!text.contains("may be"), "{text}");
+    assert!(!text.contains("T looks"), "{text}");
+}

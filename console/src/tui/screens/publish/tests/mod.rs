@@ -415,12 +415,14 @@ fn failed_look_is_tried_again_and_the_search_ends_after_a_minute() {
         .answer(&TRACE, Err(refused("look the event up")));
     harness.at(1_600).tick();
     harness = harness.traced(TraceState::Pending, 1_700);
+    harness.at(59_000).tick();
+    harness = harness.traced(TraceState::Pending, 59_100);
     harness.at(70_000).tick();
     assert_eq!(harness.count(&TRACE), 0);
     assert!(
         harness
             .text()
-            .contains("not there by 11:07:41 UTC, in 1 min"),
+            .contains("not there by 11:07:39 UTC, in 58 s"),
         "{}",
         harness.text()
     );
