@@ -16,10 +16,16 @@ use redrive::operations::Progress;
 pub(crate) fn losses(screens: &Screens) -> Vec<String> {
     let mut losses = Vec::new();
     if let Some(standing) = screens.redrives.standing() {
-        losses.push(format!(
-            "{standing}. Quitting ends it after the batches under way; what is not sent stays in \
-             the dead-letter queue, and r on screen 3 resumes it."
-        ));
+        losses.push(if screens.redrives.is_all_sent() {
+            format!(
+                "{standing}. Quitting ends the look-up of what became of it; r on screen 3 looks again."
+            )
+        } else {
+            format!(
+                "{standing}. Quitting ends it after the batches under way; what is not sent stays in \
+                 the dead-letter queue, and r on screen 3 resumes it."
+            )
+        });
     }
     if let Some(Progress { done, total }) = screens.dead_letters.deletion_progress() {
         let (done, total) = (count(done as u64), count(total as u64));

@@ -75,6 +75,8 @@ pub(crate) struct DryRun {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Progress {
     pub(crate) journal: PathBuf,
+    /// When its plan was made.
+    pub(crate) created_at: DateTime<Utc>,
     /// Whether messages are moved, or records published again.
     pub(crate) kind: Kind,
     /// Messages that replace a record.

@@ -509,7 +509,7 @@ async fn canary_that_fails_again_pauses_the_redrive() {
         let command = tokio::time::timeout(limit, pause).await.unwrap();
         assert!(
             matches!(&command, RunCommand::Pause(Pause::Redrive(why)) if why.contains(
-                "1 of 1 redriven event failed again: missing-attribute"
+                "1 of 1 sent event failed again: missing-attribute"
             )),
             "{command:?}"
         );

@@ -137,6 +137,7 @@ async fn follow(
     let path = journal.0.path().to_owned();
     let first = Progress {
         journal: path.clone(),
+        created_at: journal.1.plan().created_at,
         kind: journal.1.plan().kind(),
         replaces: Summary::of(&journal.1).replaces.unwrap_or(0),
         planned: journal.1.plan().entries.len(),

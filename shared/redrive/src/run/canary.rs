@@ -61,7 +61,7 @@ impl Tally {
     /// Why the next step must not begin by itself.
     fn trouble(&self, limit: Duration) -> Option<String> {
         let Self { messages, sent, .. } = self;
-        let events = in_words(*sent as u64, "redriven event");
+        let events = in_words(*sent as u64, "sent event");
         if self.dead_again > 0 {
             let reason = self.reason.as_deref().unwrap_or("without a reason");
             return Some(format!(
@@ -103,9 +103,9 @@ mod tests {
             tally.trouble(limit).unwrap_or_default()
         };
         assert_eq!(trouble(10, 0, 0), "");
-        let failed_again = "2 of 10 redriven events failed again: without a reason";
+        let failed_again = "2 of 10 sent events failed again: without a reason";
         assert_eq!(trouble(10, 1, 2), failed_again);
-        let unproved = "3 of 10 redriven events not proved within 60 s";
+        let unproved = "3 of 10 sent events not proved within 60 s";
         assert_eq!(trouble(10, 3, 0), unproved);
         assert_eq!(trouble(0, 0, 0), "only 0 of the step's 10 messages sent");
     }

@@ -9,6 +9,7 @@ use super::texts::{
     ALREADY_STORED, FAILED_AGAIN, NOT_LOOKED_UP, NOT_PROVED, NOT_SEEN_DELETED, NOT_SENT,
     NOT_SENT_YET, STORED, UNKNOWN, WAITING_FOR_PROOF,
 };
+use crate::text::NO_REASON;
 use crate::tui::format::visible;
 use crate::tui::lines::{left, whole_words};
 use crate::tui::theme::{Theme, Tone, sign};
@@ -115,9 +116,9 @@ fn row(
 ) -> Line<'static> {
     let (tone, label) = disposition.look();
     let why = match (&message.proof, &message.cause) {
-        (Some(Proof::DeadAgain { reason, .. }), _) => reason
-            .clone()
-            .unwrap_or_else(|| "moved by SQS after its retries; no reason is recorded".to_owned()),
+        (Some(Proof::DeadAgain { reason, .. }), _) => {
+            reason.clone().unwrap_or_else(|| NO_REASON.to_owned())
+        }
         (_, Some(_)) if disposition == Disposition::BeingSent => String::new(),
         (_, Some(cause)) => cause.clone(),
         (

@@ -247,15 +247,23 @@ fn is_lost(chosen: &Chosen, kept_back: &HashMap<&str, &str>) -> bool {
         || kept_back.contains_key(chosen.draft.message.message_id.as_str())
 }
 
-/// What happens to messages with a verdict, and why.
-pub(super) const fn disposition(verdict: Verdict, is_sent: bool) -> &'static str {
-    match (verdict, is_sent) {
-        (Verdict::Ready, _) => "sent: the ingest would store them",
-        (Verdict::AlreadyStored, false) => "stay: they would be duplicates",
-        (Verdict::AlreadyStored, true) => "sent anyway: they will be duplicates",
-        (Verdict::StillInvalid, false) => "stay: the ingest would reject them again",
-        (Verdict::Unreadable, false) => "stay: they are not JSON",
-        (Verdict::StillInvalid | Verdict::Unreadable, true) => {
+/// What happens to so many messages with a verdict, and why.
+pub(super) const fn disposition(verdict: Verdict, is_sent: bool, number: usize) -> &'static str {
+    match (verdict, is_sent, number) {
+        (Verdict::Ready, _, 1) => "sent: the ingest would store it",
+        (Verdict::Ready, _, _) => "sent: the ingest would store them",
+        (Verdict::AlreadyStored, false, 1) => "stays: it would be a duplicate",
+        (Verdict::AlreadyStored, false, _) => "stay: they would be duplicates",
+        (Verdict::AlreadyStored, true, 1) => "sent anyway: it will be a duplicate",
+        (Verdict::AlreadyStored, true, _) => "sent anyway: they will be duplicates",
+        (Verdict::StillInvalid, false, 1) => "stays: the ingest would reject it again",
+        (Verdict::StillInvalid, false, _) => "stay: the ingest would reject them again",
+        (Verdict::Unreadable, false, 1) => "stays: it is not JSON",
+        (Verdict::Unreadable, false, _) => "stay: they are not JSON",
+        (Verdict::StillInvalid | Verdict::Unreadable, true, 1) => {
+            "sent anyway: the ingest will reject it"
+        }
+        (Verdict::StillInvalid | Verdict::Unreadable, true, _) => {
             "sent anyway: the ingest will reject them"
         }
     }
@@ -272,6 +280,22 @@ pub(super) fn refused(fault: &Fault) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_message_is_not_several() {
+        for verdict in [
+            Verdict::Ready,
+            Verdict::AlreadyStored,
+            Verdict::StillInvalid,
+            Verdict::Unreadable,
+        ] {
+            for is_sent in [false, true] {
+                let [one, two] = [1, 2].map(|number| disposition(verdict, is_sent, number));
+                assert_ne!(one, two);
+                assert!(!one.contains("them") && !one.contains("they"), "{one}");
+            }
+        }
+    }
 
     #[test]
     fn rates_go_up_to_no_limit_and_never_down_to_nothing() {

@@ -160,7 +160,8 @@ fn setting(name: &str, value: &str, keys: &str, theme: Theme, width: usize) -> V
 fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) -> Line<'static> {
     let is_sent = review.sends(verdict);
     let tone = verdict_tone(verdict);
-    let number = count(review.with(verdict) as u64);
+    let messages = review.with(verdict);
+    let number = count(messages as u64);
     let style = if is_sent && verdict != Verdict::Ready {
         theme.tone(Tone::Warning)
     } else {
@@ -175,7 +176,10 @@ fn verdict_line(review: &Review, verdict: Verdict, digits: usize, theme: Theme) 
             ),
             theme.tone(tone),
         ),
-        Span::styled(format!(" {}", disposition(verdict, is_sent)), style),
+        Span::styled(
+            format!(" {}", disposition(verdict, is_sent, messages)),
+            style,
+        ),
     ])
 }
 

@@ -185,6 +185,12 @@ impl Run {
         Some(whole(secs.ceil()))
     }
 
+    /// When its plan was made, by which the list has it after its end too; before the first report, when it was begun.
+    pub(super) fn created_at(&self) -> DateTime<Utc> {
+        let progress = self.progress.as_ref();
+        progress.map_or(self.since, |progress| progress.created_at)
+    }
+
     pub(super) fn journal(&self) -> Option<&PathBuf> {
         self.progress.as_ref().map(|progress| &progress.journal)
     }

@@ -53,9 +53,12 @@ pub(super) fn run_lines(
             if run.is_ending_by_itself() {
                 // Continuing would send nothing.
                 let wait = run.wait().map(|wait| wait_text(wait, now));
+                let left = match counts.waiting + counts.not_sent {
+                    0 => String::new(),
+                    _ => format!(" with {rest} not sent, which a resume tries again"),
+                };
                 let text = format!(
-                    "nothing is left that it would send: it ends by itself with {rest} not sent, which a resume \
-                     tries again; {}",
+                    "nothing is left that it would send: it ends by itself{left}; {}",
                     wait.unwrap_or_default()
                 );
                 lines.extend(hanging(Tone::Muted, &text, theme, width));
@@ -63,7 +66,10 @@ pub(super) fn run_lines(
             }
             lines.push(Line::from(vec![
                 Span::styled("   space ", theme.key()),
-                Span::raw("continues anyway   "),
+                Span::raw(match run.own_pause() {
+                    Some(_) => "continues anyway   ",
+                    None => "continues   ",
+                }),
                 Span::styled("c ", theme.key()),
                 // Not where they are: some may be gone from the queue.
                 Span::raw(format!("ends it with {rest} not sent")),

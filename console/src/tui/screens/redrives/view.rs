@@ -231,6 +231,9 @@ impl Redrives {
                 message_count(past.not_proved())
             ),
             Some(Ending::Finished) => String::new(),
+            Some(Ending::Cancelled) if past.counts.waiting + past.counts.not_sent == 0 => {
+                ": everything was sent before".to_owned()
+            }
             Some(Ending::Cancelled) => match past.kind {
                 Kind::Redrive => ": the rest was not sent".to_owned(),
                 Kind::Replay => ": the rest was not published".to_owned(),
@@ -315,7 +318,7 @@ fn list_row(
             (
                 tone,
                 label,
-                run.since,
+                run.created_at(),
                 run.counts(),
                 run.planned,
                 run.purpose(),

@@ -187,6 +187,7 @@ pub(crate) fn run_end(outcomes: &[(&str, MessageOutcome, Option<&str>)]) -> RunE
 pub(crate) fn progress(planned: usize, canary_steps: &[usize], counts: Counts) -> Progress {
     Progress {
         journal: "/state/redrives/0199-aaaa.journal".into(),
+        created_at: now(),
         kind: redrive::Kind::Redrive,
         replaces: 0,
         planned,

@@ -457,3 +457,48 @@ fn finished_redrive_whose_events_were_not_all_found_can_look_again() {
     harness.press('r');
     assert_eq!(harness.count(&RESUME), 1);
 }
+
+/// By the time of its plan, as after its end.
+#[test]
+fn redrive_has_one_time_while_it_runs_and_afterwards() {
+    let (mut harness, to) = begun();
+    let progress = Progress {
+        created_at: fixtures::now() + chrono::Duration::seconds(2),
+        ..running(Counts::default())
+    };
+    report(&mut harness, to.id(), progress);
+    harness.code(KeyCode::Esc);
+    let text = harness.text();
+    let row = text.lines().find(|line| line.contains("running"));
+    assert!(row.unwrap().contains("12:03:09"), "{text}");
+}
+
+#[test]
+fn cancelled_redrive_that_had_sent_everything_left_no_rest() {
+    let text = |counts| {
+        let mut harness = console();
+        harness.press('3');
+        let redrives = vec![past(0, 3, counts, Some(Ending::Cancelled))];
+        let history = Past {
+            redrives,
+            ..Past::default()
+        };
+        answer_history(&mut harness, history);
+        harness.code(KeyCode::Enter);
+        harness.text()
+    };
+    let all = text(Counts {
+        moved: 3,
+        ..Counts::default()
+    });
+    assert!(
+        all.contains("cancelled: everything was sent before"),
+        "{all}"
+    );
+    let some = text(Counts {
+        moved: 2,
+        waiting: 1,
+        ..Counts::default()
+    });
+    assert!(some.contains("cancelled: the rest was not sent"), "{some}");
+}

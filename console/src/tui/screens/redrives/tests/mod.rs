@@ -159,7 +159,7 @@ fn stopped() -> Progress {
         waiting: 36,
         ..Counts::default()
     };
-    let why = "1 of 1 redriven event failed again: not-json".to_owned();
+    let why = "1 of 1 sent event failed again: not-json".to_owned();
     Progress {
         command: RunCommand::Pause(Pause::Redrive(why)),
         ..running(counts)

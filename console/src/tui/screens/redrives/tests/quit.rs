@@ -49,7 +49,7 @@ fn stopped_redrive_needs_attention_and_is_not_said_to_continue() {
     let stopped = harness.model.pipeline.stopped_redrive.clone();
     assert_eq!(
         stopped.as_deref(),
-        Some("the redrive is stopped: 1 of 37 sent: 1 of 1 redriven event failed again: not-json")
+        Some("the redrive is stopped: 1 of 37 sent: 1 of 1 sent event failed again: not-json")
     );
     let findings = crate::tui::health::findings(
         &harness.model.pipeline,
@@ -89,4 +89,18 @@ fn question_whether_to_quit_is_drawn_at_every_size() {
         harness.resize(width, height);
         harness.picture();
     }
+}
+
+#[test]
+fn question_whether_to_quit_speaks_of_no_rest_where_everything_is_sent() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 37,
+        ..Counts::default()
+    };
+    report(&mut harness, to.id(), running(counts));
+    harness.press('q');
+    let text = harness.text();
+    assert!(text.contains("Quitting ends the look-up"), "{text}");
+    assert!(!text.contains("what is not sent"), "{text}");
 }

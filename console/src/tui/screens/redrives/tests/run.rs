@@ -47,7 +47,12 @@ fn keys_control_the_redrive_and_its_progress_is_shown() {
             ..running(counts)
         },
     );
-    assert!(harness.text().contains("paused by you"));
+    let text = harness.text();
+    assert!(text.contains("paused by you"), "{text}");
+    assert!(
+        !text.contains("anyway"),
+        "nothing speaks against it: {text}"
+    );
     harness.press(' ');
     assert_eq!(harness.controls.last(), Some(&(id, RunControl::Continue)));
 }
@@ -74,7 +79,7 @@ fn failed_canary_shows_its_reason_and_the_choices() {
         ..Counts::default()
     };
     let command = RunCommand::Pause(Pause::Redrive(
-        "1 of 1 redriven event failed again: not-json".to_owned(),
+        "1 of 1 sent event failed again: not-json".to_owned(),
     ));
     report(
         &mut harness,
@@ -528,4 +533,34 @@ fn paused_run_that_has_nothing_left_to_send_says_that_it_ends_by_itself() {
     for expected in ["it ends by itself with 22", "42 s at most"] {
         assert!(last.contains(expected), "{expected}: {last}");
     }
+}
+
+#[test]
+fn redrive_that_ends_by_itself_with_nothing_left_offers_no_resume() {
+    let (mut harness, to) = begun();
+    let mut text = |not_sent| {
+        let counts = Counts {
+            moved: 37 - not_sent,
+            not_sent,
+            ..Counts::default()
+        };
+        let ending = Progress {
+            command: RunCommand::Pause(Pause::Operator),
+            wait: Some(Wait::Proof {
+                until: harness.now + chrono::Duration::seconds(30),
+                is_last: true,
+            }),
+            ..running(counts)
+        };
+        report(&mut harness, to.id(), ending);
+        let text = harness.text();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let all = text(0);
+    assert!(
+        all.contains("it ends by itself; waiting for proof"),
+        "{all}"
+    );
+    let some = text(2);
+    assert!(some.contains("it ends by itself with 2 not sent"), "{some}");
 }

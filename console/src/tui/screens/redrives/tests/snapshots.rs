@@ -122,7 +122,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
                 waiting: 36,
                 ..Counts::default()
             };
-            let why = "1 of 1 redriven event failed again: missing-attribute: \"time\" is required";
+            let why = "1 of 1 sent event failed again: missing-attribute: \"time\" is required";
             let command = RunCommand::Pause(Pause::Redrive(why.to_owned()));
             report(
                 &mut harness,
