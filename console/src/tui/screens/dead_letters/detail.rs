@@ -10,9 +10,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::note::Note;
-use crate::text::replaces_in_words;
+use crate::text::{NO_REASON, replaces_in_words};
 use crate::tui::document::{Document, size};
-use crate::tui::failure_text::{failure_text, reason_text, request_text};
+use crate::tui::failure_text::{failure_text, is_of_ingest, reason_text, request_text};
 use crate::tui::format::{UNKNOWN, age_secs, clock, fit, span_secs, visible};
 use crate::tui::lines::wrapped;
 use crate::tui::patch::{EditedMessage, warnings};
@@ -195,10 +195,11 @@ impl Detail {
     /// Why the message failed. An edited one failed with its old body, so that the reason is past.
     fn reason_text(&self, message: &DeadLetter) -> String {
         let Some(reason) = &message.reason else {
-            return "moved by SQS after its retries; no reason is recorded".to_owned();
+            return NO_REASON.to_owned();
         };
         let request = request_text(reason).map_or_else(String::new, |text| format!(" · {text}"));
         let (refused, failure) = match &self.edit {
+            _ if !is_of_ingest(reason) => ("dead-lettered", &None),
             Some(edit) => ("before the edit, rejected", &edit.failure),
             None => ("rejected by the ingest", &message.failure),
         };

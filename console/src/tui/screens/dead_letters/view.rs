@@ -347,19 +347,18 @@ impl DeadLetters {
         }
     }
 
+    /// What the queue itself reports, by its last count.
     fn elsewhere_text(&self, context: &ScreenContext<'_>) -> String {
-        let elsewhere = context
-            .pipeline
-            .dead_letter_queue
-            .value()
-            .map(|queue| queue.depth.visible + queue.depth.in_flight)
-            .filter(|number| *number > 0);
-        match elsewhere {
-            Some(number) => format!(
-                "The queue reports about {}: another consumer may have received them. ^r checks again.",
-                count(number)
+        let Some(queue) = context.pipeline.dead_letter_queue.fetched() else {
+            return "How many the queue has is not known yet. ^r checks again.".to_owned();
+        };
+        match queue.value.depth.total() {
+            0 => "The dead-letter queue is empty. ^r checks again.".to_owned(),
+            number => format!(
+                "The queue reported about {} at {} UTC: another consumer may have received them. ^r checks again.",
+                count(number),
+                clock(queue.fetched_at)
             ),
-            None => "The dead-letter queue is empty. ^r checks again.".to_owned(),
         }
     }
 }

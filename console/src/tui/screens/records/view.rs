@@ -239,7 +239,7 @@ impl Records {
 fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'static>> {
     let waited = span_secs(age_secs(since, now));
     vec![
-        Line::raw("Waiting for the first page from the database."),
+        Line::raw("Waiting for the first page."),
         Line::styled(
             format!("requested at {} UTC, {waited} ago", clock(since)),
             theme.muted(),

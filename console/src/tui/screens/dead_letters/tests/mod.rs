@@ -2,6 +2,7 @@
 
 mod behaviour;
 mod body;
+mod causes;
 mod delete;
 pub(crate) mod fixtures;
 mod idle;
