@@ -13,7 +13,9 @@ use tokio::time::Instant;
 
 use crate::DevstackError;
 use crate::architecture::Architecture;
-use crate::endpoints::{API, BATCH_WINDOW_SECS, FUNCTION_TIMEOUT_SECS, INGEST, MIGRATE};
+use crate::endpoints::{
+    API, BATCH_WINDOW_SECS, FUNCTION_TIMEOUT_SECS, INGEST, LOG_STREAM, MIGRATE, log_group,
+};
 use crate::messaging::Queues;
 use crate::packages;
 use crate::services;
@@ -79,14 +81,16 @@ pub(crate) async fn create_function(
     Ok(())
 }
 
-/// Creates the log group of a function.
+/// Creates the log group of a function, with its stream.
 async fn create_log_group(endpoint_url: &str, function: &str) -> Result<(), DevstackError> {
-    let group = format!("/aws/lambda/{function}");
+    let group = log_group(function);
     let create = json!({"logGroupName": group});
     let retention = json!({"logGroupName": group, "retentionInDays": LOG_RETENTION_DAYS});
+    let stream = json!({"logGroupName": group, "logStreamName": LOG_STREAM});
     for (operation, body) in [
         ("CreateLogGroup", create),
         ("PutRetentionPolicy", retention),
+        ("CreateLogStream", stream),
     ] {
         services::logs(endpoint_url, operation, &body).await?;
     }

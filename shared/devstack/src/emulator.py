@@ -1,4 +1,4 @@
-"""Starts MiniStack 1.5.33 with five additions that the stack needs.
+"""Starts MiniStack 1.5.33 with six additions that the stack needs.
 
 Statistics: AWS publishes how many messages were published to each topic, how many were sent to,
 received from and deleted from each queue, and the age of the oldest; MiniStack does not count them.
@@ -12,6 +12,10 @@ Reference); MiniStack requires actions that do not exist on AWS.
 
 Metrics: PutMetricData adds what it has, so a call that is repeated because its answer did not come
 would count twice. A call with a token in the header TOKEN_HEADER is taken once.
+
+Logs: MiniStack makes a log stream for each invocation, with the time of its end on each line, and keeps
+all lines for ever. Here a function has one stream, an invocation starts when it started, and of each
+stream the newest lines are kept.
 
 Users: functions are processes of this user, so whoever can create one can run any program as this
 user, and the keys are public. On Linux, connections of other users are closed unanswered.
@@ -32,7 +36,8 @@ from collections import Counter, OrderedDict, defaultdict
 from hypercorn.asyncio import run, tcp_server
 from ministack import app as gateway
 from ministack.core import iam_actions
-from ministack.services import cloudwatch, sns, sqs
+from ministack.services import cloudwatch, lambda_svc, sns, sqs
+from ministack.services import cloudwatch_logs as logs
 
 STATISTICS_PATH = "/_opsconsole/statistics"
 TOKEN_HEADER = "x-opsconsole-publication"
@@ -40,6 +45,10 @@ TOKEN_HEADER = "x-opsconsole-publication"
 ANSWERS_MAX = 1_000
 # The payload limit of AWS Lambda is 6 MB, including JSON escapes and attributes.
 BATCH_BODY_BYTES_MAX = 3 * 1024 * 1024
+
+# Of each log stream; a tenth more before the oldest are dropped.
+LOG_EVENTS_MAX = 20_000
+LOG_STREAM = "[$LATEST]local"
 
 BATCH_ACTIONS = {
     "sns:PublishBatch": "sns:Publish",
@@ -140,6 +149,46 @@ async def counted_once(method, path, headers, *arguments, handle=cloudwatch.hand
     return answer
 
 
+def drop_oldest_events(stream):
+    with logs._log_events_lock:
+        events = stream["events"]
+        if len(events) <= LOG_EVENTS_MAX * 11 // 10:
+            return
+        # A new list: whoever is reading the old one reads on.
+        stream["events"] = events[-LOG_EVENTS_MAX:]
+    for event in events[:-LOG_EVENTS_MAX]:
+        logs._log_records.pop(event.get("eventId"), None)
+
+
+def bounded_put(data, put=logs._put_log_events):
+    answer = put(data)
+    group = logs._log_groups.get(data.get("logGroupName"))
+    stream = group and group["streams"].get(data.get("logStreamName"))
+    if stream:
+        drop_oldest_events(stream)
+    return answer
+
+
+def log_invocation(func, request_id, log_text, error, duration_ms, *, log_source=None):
+    config = func.get("config") or func
+    group = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config['FunctionName']}"
+    version = config.get("Version", "$LATEST")
+    end = int(time.time() * 1000)
+    status = "\tStatus: error" if error else ""
+    report = (
+        f"REPORT RequestId: {request_id}\tDuration: {duration_ms} ms\tBilled Duration: {duration_ms} ms\t"
+        f"Memory Size: {config.get('MemorySize', 128)} MB{status}"
+    )
+    lines = [(end - duration_ms, f"START RequestId: {request_id} Version: {version}")]
+    lines += [(end, line) for line in (log_text or "").splitlines()]
+    lines += [(end, f"END RequestId: {request_id}"), (end, report)]
+    # Each refuses what is there already.
+    logs._create_log_group({"logGroupName": group})
+    logs._create_log_stream({"logGroupName": group, "logStreamName": LOG_STREAM})
+    events = [{"timestamp": at, "message": line} for at, line in lines]
+    bounded_put({"logGroupName": group, "logStreamName": LOG_STREAM, "logEvents": events})
+
+
 def single_action(*arguments, extract=iam_actions.extract_iam_action):
     action = extract(*arguments)
     return BATCH_ACTIONS.get(action, action)
@@ -227,6 +276,8 @@ sqs._act_delete_message_batch = sqs._HANDLERS["DeleteMessageBatch"] = counted_de
 sqs._delete_messages_for_esm = counted_delete_for_mapping
 sqs._ensure_msg_fields = noticed_fields
 sqs._receive_messages_for_esm = receive_for_mapping
+logs._put_log_events = bounded_put
+lambda_svc._emit_lambda_logs = log_invocation
 sns._deliver_to_sqs = counted_delivery
 sns._fanout = counted_fanout
 cloudwatch.handle_request = counted_once

@@ -17,10 +17,17 @@ pub(crate) const ACCESS_KEY: &str = "test";
 pub(crate) const INGEST: &str = "events-ingest";
 pub(crate) const API: &str = "events-api";
 pub(crate) const MIGRATE: &str = "events-migrate";
+/// The log stream of each function; `emulator.py` writes to it as well.
+pub(crate) const LOG_STREAM: &str = "[$LATEST]local";
 /// Time limit of the ingest and of the api function.
 pub(crate) const FUNCTION_TIMEOUT_SECS: u32 = 10;
 /// Batching window of the event source mapping. AWS requires at least one second for batches above ten.
 pub(crate) const BATCH_WINDOW_SECS: u32 = 1;
+
+/// Name of the log group of a function, as Lambda gives it.
+pub(crate) fn log_group(function: &str) -> String {
+    format!("/aws/lambda/{function}")
+}
 
 /// Addresses and names of a running stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@
 //! logged after the last publication.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,10 +15,9 @@ use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::time::MissedTickBehavior;
 
+use crate::log_file::whole_lines;
 use crate::metric_calls::{MetricCall, MetricCalls};
 use crate::{DevstackError, Endpoints};
 
@@ -62,12 +60,7 @@ pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
 
 /// The calls for the records after `offset`, and how many bytes were read.
 async fn logged(log: &Path, offset: u64) -> Result<(u64, Vec<MetricCall>), DevstackError> {
-    let lines = match whole_lines(log, offset).await {
-        Ok(lines) => lines,
-        // Before the first invocation there is no log.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok((0, Vec::new())),
-        Err(error) => return Err(DevstackError::io(format!("read {}", log.display()))(error)),
-    };
+    let lines = whole_lines(log, offset, READ_BYTES_MAX).await?;
     let mut sums = Sums::default();
     for record in String::from_utf8_lossy(&lines)
         .lines()
@@ -82,20 +75,6 @@ async fn logged(log: &Path, offset: u64) -> Result<(u64, Vec<MetricCall>), Devst
     });
     let read = u64::try_from(lines.len()).unwrap_or(u64::MAX);
     Ok((read, calls.collect()))
-}
-
-/// The complete lines after `offset`.
-async fn whole_lines(log: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
-    let mut file = File::open(log).await?;
-    file.seek(SeekFrom::Start(offset)).await?;
-    let mut bytes = Vec::new();
-    file.take(READ_BYTES_MAX).read_to_end(&mut bytes).await?;
-    let whole = bytes
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |end| end + 1);
-    bytes.truncate(whole);
-    Ok(bytes)
 }
 
 /// A log line with metrics.
@@ -270,15 +249,5 @@ mod tests {
         assert!(sums(&[record(0, "\"many\"")]).is_empty());
         let plain = r#"{"level":"INFO","message":"no metrics","stored":4}"#;
         assert!(serde_json::from_str::<Record>(plain).is_err());
-    }
-
-    #[tokio::test]
-    async fn incomplete_line_is_left_for_the_next_time() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = folder.path().join("function.log");
-        std::fs::write(&log, "one\ntwo\nthr").unwrap();
-        assert_eq!(whole_lines(&log, 0).await.unwrap(), b"one\ntwo\n");
-        assert_eq!(whole_lines(&log, 4).await.unwrap(), b"two\n");
-        assert_eq!(whole_lines(&log, 8).await.unwrap(), b"");
     }
 }

@@ -16,7 +16,7 @@ use crate::messaging::{Queues, create_queues};
 use crate::progress::{ProgressSender, Step};
 use crate::{
     DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, IngestCounts, Postgres,
-    PostgresOptions, function_metrics, queue_metrics, sdk_config,
+    PostgresOptions, function_logs, function_metrics, queue_metrics, sdk_config,
 };
 
 const DATABASE: &str = "events";
@@ -56,7 +56,7 @@ impl StackOptions {
 /// A running pipeline. Dropping it ends all its processes at once.
 pub struct Stack {
     // In the order in which they are dropped: users before what they use.
-    metrics: JoinSet<()>,
+    senders: JoinSet<()>,
     emulator: Emulator,
     postgres: Postgres,
     endpoints: Endpoints,
@@ -106,14 +106,17 @@ impl Stack {
         timer.finish();
 
         let endpoints = queues.endpoints(&config, endpoint_url, api_url, database_url);
-        let mut metrics = JoinSet::new();
-        metrics.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
-        metrics.spawn(function_metrics::publish_for_ever(
+        // What AWS does by itself: metrics and log lines.
+        let mut senders = JoinSet::new();
+        senders.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
+        senders.spawn(function_metrics::publish_for_ever(
             endpoints.clone(),
             log_of(&emulator, INGEST),
         ));
+        let logs = [INGEST, API, MIGRATE].map(|name| (name, log_of(&emulator, name)));
+        senders.spawn(function_logs::send_for_ever(endpoint_url.to_owned(), logs));
         Ok(Self {
-            metrics,
+            senders,
             emulator,
             postgres,
             endpoints,
@@ -176,12 +179,12 @@ impl Stack {
     /// When a process does not end in time; it is killed then.
     pub async fn stop(self) -> Result<(), DevstackError> {
         let Self {
-            metrics,
+            senders,
             emulator,
             postgres,
             endpoints: _,
         } = self;
-        drop(metrics);
+        drop(senders);
         let emulator = emulator.stop().await;
         postgres.stop().await.and(emulator)
     }

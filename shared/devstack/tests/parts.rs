@@ -6,7 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use devstack::{Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config};
+use devstack::{
+    Durability, Emulator, Postgres, PostgresOptions, TestDatabase, sdk_config, services,
+};
+use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 /// No account of this machine.
@@ -222,4 +225,30 @@ async fn emulator_counts_a_repeated_publication_of_metrics_once() {
         assert_eq!(sum, expected, "{name}");
     }
     emulator.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn emulator_keeps_the_newest_lines_of_a_log_alone() {
+    let emulator = Emulator::start_for_tests().await.unwrap();
+    let logs = async |operation, body: Value| {
+        let answer = services::logs(emulator.endpoint_url(), operation, &body);
+        answer.await.unwrap()
+    };
+    logs("CreateLogGroup", json!({"logGroupName": "group"})).await;
+    let stream = json!({"logGroupName": "group", "logStreamName": "stream"});
+    logs("CreateLogStream", stream).await;
+    for block in 0..3 {
+        let lines = (block * 10_000)..((block + 1) * 10_000);
+        let events: Vec<Value> = lines
+            .map(|number| json!({"timestamp": number, "message": number.to_string()}))
+            .collect();
+        let put = json!({"logGroupName": "group", "logStreamName": "stream", "logEvents": events});
+        logs("PutLogEvents", put).await;
+    }
+    let first = json!({"logGroupName": "group", "limit": 1});
+    let oldest = logs("FilterLogEvents", first).await;
+    assert_eq!(oldest["events"][0]["message"], "10000");
+    let last = json!({"logGroupName": "group", "startTime": 29_999});
+    let newest = logs("FilterLogEvents", last).await;
+    assert_eq!(newest["events"][0]["message"], "29999");
 }
