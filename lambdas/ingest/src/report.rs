@@ -135,7 +135,7 @@ impl Report {
                 }],
             },
             function_name: &invocation.function_name,
-            level: "INFO",
+            level: level(outcome),
             message: "batch handled",
             request_id: &invocation.request_id,
             xray_trace_id: invocation.xray_trace_id.as_deref(),
@@ -167,6 +167,15 @@ impl Report {
         if let Err(error) = std::io::stdout().lock().write_all(line.as_bytes()) {
             tracing::error!(%error, "report of a batch not written");
         }
+    }
+}
+
+/// A batch of which messages were refused, or are to come again, is one that an operator searches for.
+const fn level(outcome: &Outcome) -> &'static str {
+    if outcome.dead_lettered + outcome.retried > 0 {
+        "WARN"
+    } else {
+        "INFO"
     }
 }
 
@@ -302,7 +311,7 @@ mod tests {
                 }],
             },
             "FunctionName": "events-ingest",
-            "level": "INFO", "message": "batch handled",
+            "level": "WARN", "message": "batch handled",
             "request_id": "request-1", "xray_trace_id": "Root=1-2-3",
             "received": 6, "stored": 2, "late": 1, "duplicates": 1, "expired": 1, "dead_lettered": 1,
             "retried": 1,
@@ -329,6 +338,22 @@ mod tests {
                 assert!(line[dimension.as_str().unwrap()].is_string());
             }
         }
+    }
+
+    #[test]
+    fn level_is_a_warning_where_a_message_was_refused_or_is_to_come_again() {
+        let of = |disposition| {
+            let outcome = Outcome::of(&[Disposition::Stored, disposition]);
+            line_of(&Report {
+                outcome,
+                ..Report::default()
+            })["level"]
+                .clone()
+        };
+        assert_eq!(of(Disposition::Duplicate), "INFO");
+        assert_eq!(of(Disposition::Retry(RetryReason::Database)), "WARN");
+        let refused = Disposition::DeadLettered(FailureCode::InvalidTime);
+        assert_eq!(of(refused), "WARN");
     }
 
     #[test]
