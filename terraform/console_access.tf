@@ -79,6 +79,16 @@ resource "aws_iam_policy" "console" {
           Action   = ["logs:DescribeLogGroups"]
           Resource = ["${local.arn_prefixes["logs"]}:log-group:*"]
         },
+        # For `opsconsole logs`: of the functions whose lines are counts, times and causes, and no data of events.
+        {
+          Sid    = "ReadLogs"
+          Effect = "Allow"
+          Action = ["logs:FilterLogEvents"]
+          Resource = [
+            for name in [module.ingest.log_group_name, module.api_function.log_group_name, module.migrate.log_group_name] :
+            "${local.arn_prefixes["logs"]}:log-group:${name}:*"
+          ]
+        },
       ],
       [
         for statement in local.log_in_statements["operator"] : {

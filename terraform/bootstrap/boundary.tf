@@ -116,6 +116,7 @@ locals {
           Effect = "Allow"
           Action = [
             "lambda:GetFunctionConcurrency", "lambda:GetFunctionConfiguration",
+            "logs:FilterLogEvents",
             "rds:DescribeDBClusters",
             "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sns:Publish",
             "sqs:CancelMessageMoveTask", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
@@ -125,6 +126,7 @@ locals {
           Resource = [
             for kind in [
               "lambda:*:${local.account_id}:function:${settings.name}-*",
+              "logs:*:${local.account_id}:log-group:/aws/lambda/${settings.name}-*",
               "rds:*:${local.account_id}:cluster:${settings.name}-*",
               "sns:*:${local.account_id}:${settings.name}",
               "sqs:*:${local.account_id}:${settings.name}-*",

@@ -49,13 +49,14 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
         "read-concurrency",
         "list-mappings",
         "read-log-group",
+        "read-logs",
         "read-cluster",
         "api-token",
         "log-in-to-database",
     ];
     assert_eq!(outcomes(&report, "absent"), absent, "{report:#}");
     let allowed = outcomes(&report, "allowed");
-    assert_eq!(allowed.len() + 14, 26, "{report:#}");
+    assert_eq!(allowed.len() + 15, 27, "{report:#}");
     let queue = check(&report, "read-queue");
     assert!(queue["duration_ms"].is_u64(), "{queue}");
     assert_eq!(queue["permissions"], json!(["sqs:GetQueueAttributes"]));
@@ -71,7 +72,12 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     let report = turn.json(&["env", "check"]);
     assert_eq!(check(&report, "log-in-to-database")["outcome"], "allowed");
     // With the name of the function, what the lint reads of it. The emulator makes a log group with its first line.
-    for access in ["read-function", "read-concurrency", "list-mappings"] {
+    for access in [
+        "read-function",
+        "read-concurrency",
+        "list-mappings",
+        "read-logs",
+    ] {
         assert_eq!(check(&report, access)["outcome"], "allowed", "{report:#}");
     }
 }
@@ -157,6 +163,7 @@ fn denied_operation_is_named_by_its_permission_and_the_others_are_allowed() {
             "logs:DescribeLogGroups",
             &["read-log-group"],
         ),
+        ("FilterLogEvents", "logs:FilterLogEvents", &["read-logs"]),
         (
             "DescribeDBClusters",
             "rds:DescribeDBClusters",

@@ -1,7 +1,7 @@
 //! Calls to services of AWS that have no client here: Lambda, CloudWatch Logs and RDS. Their SDK crates would take the
-//! longest of all to compile, for five reads.
+//! longest of all to compile, for six reads.
 //!
-//! Invariant: requests are signed as by the SDK (SigV4); at most [`ANSWER_BYTES_MAX`] bytes of an answer are kept. A
+//! Invariant: requests are signed as by the SDK (SigV4); at most so many bytes of an answer are kept as its caller says. A
 //! call names its service and its operation, by which `console/tests/deploy` compares it with the operator's policy.
 
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::connection::OPERATION_LIMIT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 
-/// Most bytes of an answer.
+/// Most bytes of an answer that says how something is set up.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
 const ERROR_TYPE: &str = "x-amzn-errortype";
@@ -64,6 +64,16 @@ impl Pipeline {
         call: AwsCall,
         form: Form,
     ) -> Result<String, PipelineError> {
+        self.aws_call_up_to(call, form, ANSWER_BYTES_MAX).await
+    }
+
+    /// The same for an answer of at most so many bytes.
+    pub(super) async fn aws_call_up_to(
+        &self,
+        call: AwsCall,
+        form: Form,
+        bytes_max: usize,
+    ) -> Result<String, PipelineError> {
         let address = self.aws_address(call.service);
         let attempt = Attempt::start(
             format!("ask {} for {}", call.service, call.operation),
@@ -84,7 +94,7 @@ impl Pipeline {
             .await
             .map_err(|error| attempt.http(&error))?
         {
-            if body.len() + chunk.len() > ANSWER_BYTES_MAX {
+            if body.len() + chunk.len() > bytes_max {
                 return Err(attempt.refused("the answer is too large"));
             }
             body.extend_from_slice(&chunk);

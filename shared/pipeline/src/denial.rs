@@ -9,7 +9,7 @@ pub(super) const LOG_IN: &str = "rds-db:connect";
 pub(super) const CALL_API: &str = "execute-api:Invoke";
 
 /// What a refused call may name: everything of the console's policy.
-pub(super) const PERMISSIONS: [&str; 30] = [
+pub(super) const PERMISSIONS: [&str; 31] = [
     CALL_API,
     "cloudwatch:DescribeAlarms",
     "cloudwatch:GetMetricData",
@@ -19,6 +19,7 @@ pub(super) const PERMISSIONS: [&str; 30] = [
     "lambda:GetFunctionConfiguration",
     "lambda:ListEventSourceMappings",
     "logs:DescribeLogGroups",
+    "logs:FilterLogEvents",
     "rds:DescribeDBClusters",
     LOG_IN,
     "s3:AbortMultipartUpload",

@@ -43,6 +43,7 @@ mod ingest;
 mod last_line;
 mod lease;
 pub mod lint;
+pub mod logs;
 mod metric_line;
 mod metrics;
 pub mod model;

@@ -104,6 +104,12 @@ const CLUSTER: &str = "arn:aws:rds:us-east-1:111122223333:cluster:events-test-da
 const SECRET: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:rds!cluster-11111111-2222-3333-4444-555555555555-AbCdEf";
 const INGEST: &str = "arn:aws:lambda:us-east-1:111122223333:function:events-test-ingest";
 const LOG_GROUPS: &str = "arn:aws:logs:us-east-1:111122223333:log-group:*";
+/// With `:*`, as policies name a log group (Amazon CloudWatch Logs User Guide, "CloudWatch Logs resources and operations").
+const INGEST_LOG: &str =
+    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-ingest:*";
+const API_LOG: &str = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-api:*";
+const MIGRATE_LOG: &str =
+    "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-migrate:*";
 const LOG: &str =
     "arn:aws:logs:us-east-1:111122223333:log-group:/aws/lambda/events-test-function:*";
 /// Of actions that support no resources.
@@ -314,6 +320,16 @@ pub(super) const NEEDS: &[Need] = &[
         "logs",
         "DescribeLogGroups",
         &[on(LOG_GROUPS, &["logs:DescribeLogGroups"])],
+    ),
+    need(
+        Program::Console,
+        "logs",
+        "FilterLogEvents",
+        &[
+            on(INGEST_LOG, &["logs:FilterLogEvents"]),
+            on(API_LOG, &["logs:FilterLogEvents"]),
+            on(MIGRATE_LOG, &["logs:FilterLogEvents"]),
+        ],
     ),
     need(
         Program::Console,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::denial::{CALL_API, LOG_IN};
+use super::logs::FILTER_LOG_EVENTS;
 use super::model::QueueRole;
 use super::{Attempt, Pipeline};
 
@@ -64,6 +65,8 @@ pub enum Access {
     ListMappings,
     /// The log group of the ingest.
     ReadLogGroup,
+    /// The log lines of the functions, of which the ingest's are tried.
+    ReadLogs,
     /// The settings of the database cluster.
     ReadCluster,
     /// The token for the HTTP API, where it wants one.
@@ -78,7 +81,7 @@ pub enum Access {
 
 impl Access {
     /// All, in the order of the pipeline.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Credentials,
         Self::ReadTopic,
         Self::Publish,
@@ -100,6 +103,7 @@ impl Access {
         Self::ReadConcurrency,
         Self::ListMappings,
         Self::ReadLogGroup,
+        Self::ReadLogs,
         Self::ReadCluster,
         Self::ApiToken,
         Self::CallApi,
@@ -134,6 +138,7 @@ impl Access {
             Self::ReadConcurrency => ("read-concurrency", &["lambda:GetFunctionConcurrency"]),
             Self::ListMappings => ("list-mappings", &["lambda:ListEventSourceMappings"]),
             Self::ReadLogGroup => ("read-log-group", &["logs:DescribeLogGroups"]),
+            Self::ReadLogs => ("read-logs", &[FILTER_LOG_EVENTS]),
             Self::ReadCluster => ("read-cluster", &["rds:DescribeDBClusters"]),
             // The identity provider's matter.
             Self::ApiToken => ("api-token", &[]),
@@ -186,6 +191,7 @@ impl Access {
             | Self::ReadConcurrency
             | Self::ListMappings
             | Self::ReadLogGroup
+            | Self::ReadLogs
             | Self::ReadCluster
             | Self::ApiToken
             | Self::CallApi
@@ -240,7 +246,8 @@ impl Pipeline {
             Access::ReadFunction
             | Access::ReadConcurrency
             | Access::ListMappings
-            | Access::ReadLogGroup => {
+            | Access::ReadLogGroup
+            | Access::ReadLogs => {
                 let function = self.environment().ingest_function.clone();
                 function.unwrap_or_else(|| self.aws_address("lambda"))
             }

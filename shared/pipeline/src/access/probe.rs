@@ -49,6 +49,7 @@ impl Pipeline {
             Access::ReadConcurrency => self.probe_reading(Reading::Concurrency).await,
             Access::ListMappings => self.probe_reading(Reading::Mappings).await,
             Access::ReadLogGroup => self.probe_reading(Reading::LogGroup).await,
+            Access::ReadLogs => self.probe_logs().await.map(|()| None),
             Access::ReadCluster => self.probe_reading(Reading::Cluster).await,
             Access::ApiToken => self.api_token_header().await.map(|_| None),
             Access::CallApi => self.probe_api().await,
