@@ -18,6 +18,7 @@ use super::erase::arguments::{EXAMPLES as ERASE_EXAMPLES, EraseArguments};
 use super::export::arguments::{EXAMPLES as EXPORT_EXAMPLES, ExportRecordsArguments};
 use super::fleet::arguments::FleetCommand;
 use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
+use super::logs::arguments::{EXAMPLES as LOGS_EXAMPLES, LogsArguments};
 use super::man::arguments::ManArguments;
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
@@ -251,6 +252,9 @@ pub enum Command {
     /// Check how this pipeline is set up: what was seen, why it matters, how to mend it
     #[command(after_help = LINT_EXAMPLES)]
     Lint(LintArguments),
+    /// Read the logs of the functions, or follow them
+    #[command(after_help = LOGS_EXAMPLES)]
+    Logs(LogsArguments),
     /// Show where one event is, and every hop of its way
     #[command(after_help = TRACE_EXAMPLES)]
     Trace(TraceArguments),

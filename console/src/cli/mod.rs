@@ -19,6 +19,7 @@ mod export;
 mod fleet;
 mod interrupt;
 mod lint;
+mod logs;
 mod man;
 mod output;
 mod progress;
@@ -62,6 +63,7 @@ pub use exit::{CommandError, Exit};
 pub use export::arguments::ExportRecordsArguments;
 pub use fleet::arguments::FleetCommand;
 pub use lint::arguments::{FailOn, LintArguments};
+pub use logs::arguments::LogsArguments;
 pub use man::arguments::ManArguments;
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
@@ -166,6 +168,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Account(_)
         | Command::Cost
         | Command::Lint(_)
+        | Command::Logs(_)
         | Command::Trace(_)
         | Command::Publish(_)
         | Command::Dlq(_)
@@ -192,6 +195,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
         Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
+        Command::Logs(asked) => logs::run(session, asked, &mut interrupt).await,
         Command::Trace(asked) => trace::run(session, asked, &mut interrupt).await,
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
         Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,

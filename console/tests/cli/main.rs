@@ -26,6 +26,7 @@ mod exports;
 mod fleet;
 mod hostile;
 mod lint;
+mod logs;
 mod manual;
 mod messages;
 mod metrics_of_the_past;
