@@ -85,9 +85,7 @@ fn stored_event_has_its_record_its_partition_and_the_answer_of_the_api() {
     assert_eq!(unread(&traced), [""; 0], "{traced}");
     // Nothing that is known is silently absent: the publication of a file is not on record by its events.
     let unknown = traced["unknown"].to_string();
-    for expected in ["publications of files", "CloudWatch Logs is not read"] {
-        assert!(unknown.contains(expected), "{expected}: {unknown}");
-    }
+    assert!(unknown.contains("publications of files"), "{unknown}");
     let shown = turn.run(&["trace", SOURCE, "stored"]);
     assert!(shown.stdout.contains("stored once, as record"), "{shown:?}");
     assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
@@ -120,6 +118,55 @@ fn dead_event_is_found_where_the_dead_letters_are_searched_and_all_are_released(
     assert_eq!(dead["reference"], message_id.as_str());
     assert!(!facts(&traced, "attempted").is_empty(), "{traced}");
     assert_eq!(turn.depth(), (before, 0), "all are released");
+}
+
+/// Traces until what was logged is there: CloudWatch takes lines in a moment later.
+fn traced_with_logs(turn: &Turn, arguments: &[&str]) -> Vec<Value> {
+    let deadline = std::time::Instant::now() + LIMIT;
+    loop {
+        let (_, traced) = turn.program.json(arguments);
+        let facts = traced["facts"].as_array().unwrap().iter();
+        let logged: Vec<Value> = facts
+            .filter(|fact| fact["read_from"] == "logs")
+            .cloned()
+            .collect();
+        if logged
+            .iter()
+            .any(|fact| fact["text"].to_string().contains("batch handled"))
+        {
+            return logged;
+        }
+        assert!(std::time::Instant::now() < deadline, "{traced}");
+    }
+}
+
+#[test]
+fn log_lines_of_the_request_that_refused_the_event_are_on_its_time_line() {
+    let turn = deployed();
+    let message_id = kill(&turn, "logged");
+    let letter = turn.json(&["dlq", "show", &message_id]);
+    let logged = traced_with_logs(&turn, &["trace", SOURCE, "logged", "--search-dead-letters"]);
+    for fact in &logged {
+        assert_eq!(fact["hop"], "attempted", "{fact}");
+        assert_eq!(fact["reference"], letter["reason"]["request_id"], "{fact}");
+    }
+    let refused = logged.iter().map(|fact| fact["text"].to_string());
+    let refused = refused.collect::<String>();
+    assert!(refused.contains("failed_missing-attribute="), "{refused}");
+}
+
+#[test]
+fn batch_that_was_handled_when_an_event_was_stored_is_named_as_that() {
+    let turn = deployed();
+    store(&turn, "logged-batch");
+    let logged = traced_with_logs(&turn, &["trace", SOURCE, "logged-batch"]);
+    assert_eq!(logged.len(), 1, "{logged:?}");
+    let text = logged[0]["text"].as_str().unwrap();
+    assert!(
+        text.starts_with("the only batch that was being handled"),
+        "{text}"
+    );
+    assert!(logged[0]["reference"].is_string());
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn walk(configuration: &str, event: &Path) {
     for expected in [
         "/apps/crew / traced-1",
         "in partition records",
-        "CloudWatch Logs is not read",
+        "for batches that were being handled when it was stored",
     ] {
         assert!(screen.contains(expected), "{expected}: {screen}");
     }

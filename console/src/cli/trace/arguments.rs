@@ -10,8 +10,10 @@ Examples:
 
 Shows where one event is, in one sentence with the next step, and every hop of its way that is on
 record, in the order of time, each with where it was read: ledger and record, API, source queue,
-dead letters, and from this machine the journals of redrives and replays (the newest 200) and the
-audit log (2000 changes of the environment). Each place has its own clock. What could not be read,
+dead letters, the log of the ingest, and from this machine the journals of redrives and replays (the
+newest 200) and the audit log (2000 changes of the environment). Each place has its own clock. The
+log has no ids of events: its lines are those of the requests that dead letters name, and of the
+batch that was handled when the event was stored, where there was only one. What could not be read,
 is not searched or is recorded nowhere is listed with its reason. Nothing is changed. Dead letters
 are searched only with --search-dead-letters: SQS cannot read without receiving, so up to 10000
 messages are hidden from others meanwhile, for two minutes where it is killed, and one receive of

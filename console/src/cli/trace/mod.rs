@@ -142,7 +142,7 @@ mod tests {
             ],
             unknown: vec![Gap {
                 place: Place::Logs,
-                reason: "CloudWatch Logs is not read".to_owned(),
+                reason: "no request is known".to_owned(),
                 is_failure: false,
             }],
             searched: vec![Search {

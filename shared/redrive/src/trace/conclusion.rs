@@ -82,6 +82,8 @@ pub(super) struct Letter {
     /// `missing-attribute: "time" is required`
     pub(super) reason: String,
     pub(super) verdict: Verdict,
+    /// The request of the ingest that refused it.
+    pub(super) request_id: Option<String>,
 }
 
 impl Letter {
@@ -367,6 +369,7 @@ mod tests {
             is_moved: verdict == Verdict::Ready,
             reason: "missing-attribute: \"time\" is required".to_owned(),
             verdict,
+            request_id: None,
         }
     }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::conclusion::{Letter, Letters, moment};
 use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use super::logs::Refusal;
 use crate::operations::{OperationError, Selection, Walk, WalkOptions};
 
 /// Visibility timeout of messages that a search receives; after a crash they stay hidden for as long.
@@ -49,6 +50,19 @@ pub(super) struct LettersAnswer {
 }
 
 impl LettersAnswer {
+    /// The requests that refused the event. The ingest sends a dead letter in the request that it is from.
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        let found = self.letters.found().iter();
+        found
+            .filter_map(|letter| {
+                Some(Refusal {
+                    request_id: letter.request_id.clone()?,
+                    at: letter.sent_at,
+                })
+            })
+            .collect()
+    }
+
     /// SQS message ids of the dead letters of the event.
     pub(super) fn message_ids(&self) -> Vec<String> {
         let found = self.letters.found().iter();
@@ -300,6 +314,10 @@ fn letter(message: &DeadLetter) -> Letter {
         is_moved: is_moved(message),
         reason: why(message),
         verdict: message.verdict,
+        request_id: message
+            .reason
+            .as_ref()
+            .and_then(|reason| reason.request_id.clone()),
     }
 }
 
@@ -468,6 +486,20 @@ mod tests {
             (Hop::Dead, true),
         ];
         assert_eq!(hops(&[message(BODY, Some(reason))]), refused);
+    }
+
+    #[test]
+    fn request_that_refused_a_letter_is_known_with_its_time() {
+        let reason = Reason {
+            code: "missing-attribute".to_owned(),
+            message: String::new(),
+            request_id: Some("r1".to_owned()),
+        };
+        let letters = [message(BODY, Some(reason)), message(BODY, None)];
+        let answer = held(&key(), &letters, holding(2, 0), Ok(2));
+        let refusals = answer.refusals();
+        let known = refusals.iter().map(|one| (one.request_id.as_str(), one.at));
+        assert_eq!(known.collect::<Vec<_>>(), [("r1", letters[0].sent_at)]);
     }
 
     #[test]

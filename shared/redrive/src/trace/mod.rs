@@ -4,14 +4,14 @@
 //! absent. The parts are read at once, each within its limit; none changes anything, and only the search of the dead
 //! letters receives messages, where it was asked for.
 //!
-//! A new place is a file here that returns `Findings`, and a part of `read`. The log lines of the function's
-//! invocations have a [`Place`] already, and are listed as not read.
+//! A new place is a file here that returns `Findings`, and a part of `read`.
 
 mod audit;
 mod conclusion;
 mod fact;
 mod journals;
 mod letters;
+mod logs;
 mod order;
 mod stored;
 mod within;
@@ -111,6 +111,7 @@ struct Read {
     letters: LettersAnswer,
     journals: JournalAnswer,
     audit: AuditAnswer,
+    logs: Findings,
 }
 
 async fn read(
@@ -132,25 +133,38 @@ async fn read(
         };
         let files = Files::of(pipeline, folders, key, letters.message_ids());
         let journals = files.read(|folders, sought| journals::search(&folders.redrives(), sought));
-        (letters, journals.await)
+        let refusals = letters.refusals();
+        let logs = Box::pin(logs::of_requests(pipeline, &refusals));
+        let (journals, logs) = tokio::join!(journals, logs);
+        (letters, journals, logs)
+    };
+    let stored_then_its_batch = async {
+        let stored = stored::look_up(pipeline, key).await;
+        let logs = match stored.ledger {
+            Ledger::Record { ingested_at, .. } => logs::of_record(pipeline, ingested_at).await,
+            Ledger::Gone(_) | Ledger::Never | Ledger::Unknown(_) => Findings::default(),
+        };
+        (stored, logs)
     };
     let files = Files::of(pipeline, folders, key, Vec::new());
     let audit = files.read(|folders, sought| audit::search(folders.state(), sought));
     // The futures of the AWS clients are large.
-    let (stored, queue, (letters, journals), audit) = tokio::join!(
-        Box::pin(stored::look_up(pipeline, key)),
+    let ((stored, mut logs), queue, (letters, journals, of_requests), audit) = tokio::join!(
+        Box::pin(stored_then_its_batch),
         Box::pin(within(QUEUE_LIMIT, pipeline.queue_state(QueueRole::Source))),
         Box::pin(letters_then_journals),
         audit,
     );
     let journals = journals.unwrap_or_else(JournalAnswer::unread);
     let audit = audit.unwrap_or_else(AuditAnswer::unread);
+    logs.append(of_requests);
     Read {
         stored,
         queue,
         letters,
         journals,
         audit,
+        logs,
     }
 }
 
@@ -207,6 +221,8 @@ impl Read {
         findings.append(self.letters.findings);
         findings.append(self.journals.findings);
         findings.append(self.audit.findings);
+        let are_logs_read = !(self.logs.searches.is_empty() && self.logs.gaps.is_empty());
+        findings.append(self.logs);
         let unread = unread(&findings.gaps);
         let has_record = matches!(self.stored.ledger, Ledger::Record { .. });
         add_queue(&self.queue, traced_at, has_record, &mut findings);
@@ -223,7 +239,7 @@ impl Read {
             let reason = format!("{left_out} older facts are left out of the time line");
             findings.gaps.push(Gap::unrecorded(Place::Journals, reason));
         }
-        findings.gaps.extend(unrecorded(&facts));
+        findings.gaps.extend(unrecorded(&facts, are_logs_read));
         let environment = pipeline.environment().name.clone();
         EventTrace {
             conclusion: conclude(&evidence, &environment),
@@ -282,7 +298,7 @@ fn add_queue(
 }
 
 /// Hops of which nothing that was read has a fact, because nobody records them or because they are not read.
-fn unrecorded(facts: &[TraceFact]) -> Vec<Gap> {
+fn unrecorded(facts: &[TraceFact], are_logs_read: bool) -> Vec<Gap> {
     let has = |hop| facts.iter().any(|fact| fact.hop == hop);
     let published = (
         Place::AuditLog,
@@ -294,12 +310,13 @@ fn unrecorded(facts: &[TraceFact]) -> Vec<Gap> {
     );
     let logs = (
         Place::Logs,
-        "the log lines of its invocations: CloudWatch Logs is not read",
+        "the log lines of its invocations: no request is known, because the ingest logs no ids of events or messages; a \
+         dead letter names the request that refused it",
     );
     let gaps = [
         (!has(Hop::Published)).then_some(published),
         (!has(Hop::Queued)).then_some(queued),
-        Some(logs),
+        (!are_logs_read).then_some(logs),
     ];
     let gaps = gaps.into_iter().flatten();
     gaps.map(|(place, reason)| Gap::unrecorded(place, reason))
@@ -312,11 +329,12 @@ mod tests {
 
     #[test]
     fn hops_without_a_fact_are_named() {
-        let places = |facts: &[TraceFact]| {
-            let gaps = unrecorded(facts).into_iter();
+        let places = |facts: &[TraceFact], are_logs_read| {
+            let gaps = unrecorded(facts, are_logs_read).into_iter();
             gaps.map(|gap| gap.place).collect::<Vec<_>>()
         };
-        assert_eq!(places(&[]), [Place::AuditLog, Place::Queue, Place::Logs]);
+        let all = [Place::AuditLog, Place::Queue, Place::Logs];
+        assert_eq!(places(&[], false), all);
         let published = TraceFact {
             at: None,
             hop: Hop::Published,
@@ -325,6 +343,6 @@ mod tests {
             read_from: Place::AuditLog,
             reference: None,
         };
-        assert_eq!(places(&[published]), [Place::Queue, Place::Logs]);
+        assert_eq!(places(&[published], true), [Place::Queue]);
     }
 }
