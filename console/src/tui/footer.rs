@@ -124,22 +124,18 @@ impl Footer {
             Piece::new(":", "palette", Action::Palette),
             Piece::new("q", "quit", Action::Quit),
         ];
-        let screens = screens(self.screen);
-        let mut room = usize::from(width);
-        if total(&screens) + wanted + total(&tail) <= room {
-            room -= total(&screens) + total(&tail);
-            return [screens, fitting(hints, &mut room), tail]
-                .into_iter()
-                .flatten()
-                .collect();
-        }
-        // On a narrow screen: where one is, how to get elsewhere, how to get help, then the keys that
-        // matter here; the palette and the way out where there is room beside them.
-        let current = screens.into_iter().filter(|piece| piece.is_current);
-        let last = ScreenId::ALL.last().map_or('1', |screen| screen.number());
-        let elsewhere = Piece::new(format!("1-{last}"), "screens", Action::NextScreen);
-        let head = fitting(current.chain([elsewhere]).collect(), &mut room);
         let rest = tail.split_off(1);
+        let mut room = usize::from(width);
+        let mut head = screens(self.screen);
+        if total(&head) + wanted + total(&tail) > room {
+            // On a narrow screen: where one is, and how to get elsewhere.
+            head.retain(|piece| piece.is_current);
+            let last = ScreenId::ALL.last().map_or('1', |screen| screen.number());
+            let elsewhere = Piece::new(format!("1-{last}"), "screens", Action::NextScreen);
+            head.push(elsewhere);
+        }
+        // How to get help, then the keys that matter here; the palette and the way out where there is room beside them.
+        let head = fitting(head, &mut room);
         let help = fitting(tail, &mut room);
         let kept = Some(total(&rest)).filter(|rest| wanted + rest <= room);
         room -= kept.unwrap_or(0);

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
+
 use super::redrives::{Ended, Selection};
 use super::screen_id::ScreenId;
 
@@ -9,6 +11,10 @@ use super::screen_id::ScreenId;
 pub(crate) enum Handover {
     /// Any screen → the screen to show.
     GoTo(ScreenId),
+    /// Any screen → logs: the lines of this request, which was under way then.
+    LogsOf(String, DateTime<Utc>),
+    /// Logs → dead letters: those that this request refused.
+    DeadLettersOf(String),
     /// Dead letters → redrives: the operator wants to redrive these.
     Review(Selection),
     /// Dead letters → redrives: nobody pressed a key, and the messages were released.

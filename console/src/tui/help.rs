@@ -8,6 +8,7 @@ use super::filter;
 use super::keymap::{Action, BINDINGS, KeyContext};
 use super::layout::centered;
 use super::screen_id::ScreenId;
+use super::screens::logs;
 use super::theme::Theme;
 
 /// Where an action scrolls to from a line; `None` where it closes the list.
@@ -48,6 +49,8 @@ pub(crate) fn draw(
     }
     if context == KeyContext::Screen(ScreenId::Records) {
         lines.extend(filter_lines(theme));
+    } else if context == KeyContext::Screen(ScreenId::Logs) {
+        lines.extend(log_filter_lines(theme));
     } else if context == KeyContext::Screen(ScreenId::DeadLetters) {
         lines.extend(sign_lines(theme));
     }
@@ -111,11 +114,20 @@ fn sign_lines(theme: Theme) -> Vec<Line<'static>> {
 
 /// How a filter is written.
 fn filter_lines(theme: Theme) -> Vec<Line<'static>> {
+    example_lines(theme, &filter::EXAMPLES)
+}
+
+/// How a filter of log lines is written.
+fn log_filter_lines(theme: Theme) -> Vec<Line<'static>> {
+    example_lines(theme, &logs::EXAMPLES)
+}
+
+fn example_lines(theme: Theme, examples: &[(&'static str, &'static str)]) -> Vec<Line<'static>> {
     let mut lines = vec![
         Line::default(),
         Line::styled("  A filter (/) consists of these terms:", theme.strong()),
     ];
-    lines.extend(filter::EXAMPLES.iter().map(|(example, meaning)| {
+    lines.extend(examples.iter().map(|(example, meaning)| {
         Line::from(vec![
             Span::styled(format!("  {example:<22} "), theme.key()),
             Span::raw(*meaning),

@@ -26,6 +26,9 @@ pub(crate) struct Polling {
     pub(crate) alarms: Duration,
     /// Error budgets: sums of 30 days, which a quarter of an hour hardly changes.
     pub(crate) budgets: Duration,
+    /// Log lines, while they are followed. An account may call `FilterLogEvents` five times a second in most regions
+    /// (CloudWatch Logs quotas), for each function once, and others read logs too.
+    pub(crate) logs: Duration,
     /// Totals of the database.
     pub(crate) totals: Duration,
     /// Whether the database pauses when nobody is connected. Then its totals are read by themselves only after
@@ -50,6 +53,7 @@ impl Polling {
         history_max: Duration::seconds(15),
         alarms: Duration::seconds(15),
         budgets: Duration::seconds(60),
+        logs: Duration::seconds(1),
         totals: Duration::seconds(5),
         database_pauses: false,
         ages_from_history: false,
@@ -64,6 +68,7 @@ impl Polling {
         history_max: Duration::seconds(60),
         alarms: Duration::seconds(60),
         budgets: Duration::seconds(900),
+        logs: Duration::seconds(5),
         totals: Duration::seconds(60),
         database_pauses: false,
         ages_from_history: true,
@@ -77,6 +82,7 @@ impl Polling {
         history_max: Duration::seconds(300),
         alarms: Duration::seconds(300),
         budgets: Duration::seconds(3_600),
+        logs: Duration::seconds(60),
         totals: Duration::seconds(300),
         ..Self::AWS
     };

@@ -13,6 +13,7 @@ use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::search::SearchInputs;
 use pipeline::lint::LintReport;
+use pipeline::logs::{LogRead, LogTail};
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
@@ -73,6 +74,10 @@ impl<T> Answer<T> {
         }
     }
 
+    pub(crate) const fn is_ok(&self) -> bool {
+        self.result.is_ok()
+    }
+
     pub(crate) fn into_result(self) -> Result<T, Fault> {
         self.result
     }
@@ -117,6 +122,8 @@ pub(crate) enum Request {
     Records(RecordQuery, ReplyTo<Page<Record>>),
     /// Check how the pipeline is set up.
     Lint(ReplyTo<LintReport>),
+    /// Read on in the logs of the functions.
+    Logs(Box<LogTail>, ReplyTo<LogRead>),
     /// Publish one body, as it is.
     Publish(String, ReplyTo<Published>),
     /// Look once where a published event is.
@@ -183,6 +190,8 @@ pub(crate) enum Reply {
     Found(Answer<Found>),
     Records(Answer<Page<Record>>),
     Lint(Answer<LintReport>),
+    Logs(Answer<LogRead>),
+    LogsOfRequest(Answer<LogRead>),
     Published(Answer<Published>),
     Traced(Answer<TraceState>),
     TimeLine(Answer<EventTrace>),

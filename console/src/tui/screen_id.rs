@@ -18,6 +18,8 @@ pub(crate) enum ScreenId {
     Records,
     /// How the pipeline is set up.
     Lint,
+    /// What the functions log.
+    Logs,
 }
 
 impl ScreenId {
@@ -32,6 +34,7 @@ impl ScreenId {
             Self::Publish => "Publish",
             Self::Records => "Records",
             Self::Lint => "Lint",
+            Self::Logs => "Logs",
         }
     }
 
@@ -44,6 +47,7 @@ impl ScreenId {
             Self::Publish => '4',
             Self::Records => '5',
             Self::Lint => '6',
+            Self::Logs => '7',
         }
     }
 
@@ -65,6 +69,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "123456");
+        assert_eq!(numbers, "1234567");
     }
 }

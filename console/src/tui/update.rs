@@ -439,6 +439,12 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Lint(answer) => on(model, outbox, |screens, context| {
             screens.lint.report_came(answer, context);
         }),
+        Reply::Logs(answer) => on(model, outbox, |screens, context| {
+            screens.logs.lines_came(answer, context);
+        }),
+        Reply::LogsOfRequest(answer) => on(model, outbox, |screens, context| {
+            screens.logs.lines_of_request_came(answer, context);
+        }),
         Reply::Published(answer) => on(model, outbox, |screens, context| {
             screens.publish.acknowledged(answer, context);
         }),
@@ -474,6 +480,18 @@ fn route(model: &mut Model, outbox: &mut Outbox) {
 fn apply_handover(model: &mut Model, handover: Handover, outbox: &mut Outbox) {
     match handover {
         Handover::GoTo(screen) => show(model, screen, outbox),
+        Handover::LogsOf(request_id, around) => {
+            on(model, outbox, |screens, context| {
+                screens.logs.open_request(request_id, around, context);
+            });
+            show(model, ScreenId::Logs, outbox);
+        }
+        Handover::DeadLettersOf(request_id) => {
+            show(model, ScreenId::DeadLetters, outbox);
+            on(model, outbox, |screens, context| {
+                screens.dead_letters.search_for(&request_id, context);
+            });
+        }
         Handover::Review(selection) => {
             let (screens, mut context) = model.parts(outbox);
             // Its messages stay received while the review is open.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 mod lint;
+mod logs;
 mod pipeline;
 mod redrive;
 mod replay;

@@ -76,8 +76,16 @@ pub(crate) enum Action {
     PreviousItem,
     /// Show the time line of the selected event, or of one that is typed.
     Trace,
-    /// Receive the dead letters to search them for the event.
+    /// Receive the dead letters to search them for the event, or for the request.
     SearchDeadLetters,
+    /// Show the log lines of the request that refused the message.
+    ShowLogs,
+    /// Show the lines of the request of the selected one alone, or all again.
+    ShowRequest,
+    /// Show lines of the next level.
+    NextLevel,
+    /// Read further back.
+    LookBack,
 }
 
 impl Action {
@@ -121,6 +129,9 @@ impl Action {
                 | Self::EditExternally
                 | Self::UndoEdit
                 | Self::UndoAllEdits
+                | Self::SearchDeadLetters
+                | Self::ShowLogs
+                | Self::ShowRequest
         )
     }
 }

@@ -17,6 +17,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Redrives,
     ScreenId::Records,
     ScreenId::Lint,
+    ScreenId::Logs,
 ];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
@@ -26,7 +27,8 @@ const EVENTS: &[ScreenId] = &[
     ScreenId::Publish,
     ScreenId::Records,
 ];
-const WITHOUT_EVENTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::Lint];
+const LOGS: &[ScreenId] = &[ScreenId::Logs];
+const WITHOUT_EVENTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::Lint, ScreenId::Logs];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
 const DETAILS: &[ScreenId] = &[
@@ -35,6 +37,7 @@ const DETAILS: &[ScreenId] = &[
     ScreenId::Records,
     ScreenId::Publish,
     ScreenId::Lint,
+    ScreenId::Logs,
 ];
 
 macro_rules! bind {
@@ -49,14 +52,14 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Redrive,
         [K::char('r')],
         "redrive",
-        2,
+        1,
         Place::Some(MESSAGES)
     ),
     bind!(
         Action::Mark,
         [K::char(' ')],
         "mark",
-        1,
+        3,
         Place::Some(MESSAGES)
     ),
     bind!(
@@ -98,7 +101,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Patch,
         [K::char('p')],
         "patch",
-        5,
+        2,
         Place::Some(MESSAGES)
     ),
     bind!(
@@ -191,6 +194,62 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "follow",
         2,
         Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Filter,
+        [K::char('/')],
+        "filter",
+        1,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::NextLevel,
+        [K::char('l')],
+        "level",
+        3,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::Follow,
+        [K::char('f')],
+        "follow, or pause",
+        2,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::ShowRequest,
+        [K::char('i')],
+        "its request",
+        4,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::SearchDeadLetters,
+        [K::char('d')],
+        "its dead letters",
+        5,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::ClearFilter,
+        [K::char('x')],
+        "clear the filter",
+        7,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::LookBack,
+        [K::char('b')],
+        "look further back",
+        8,
+        Place::Some(LOGS)
+    ),
+    bind!(
+        Action::ShowLogs,
+        [K::char('L')],
+        "log lines of its request",
+        0,
+        Place::Some(MESSAGES)
     ),
     bind!(
         Action::Edit,
@@ -461,6 +520,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Place::In(TRACE)
     ),
     bind!(
+        Action::ShowLogs,
+        [K::char('L')],
+        "its log lines",
+        7,
+        Place::In(TRACE)
+    ),
+    bind!(
         Action::Up,
         [K::plain(KeyCode::Up), K::char('k'), K::char('K')],
         "up",
@@ -609,6 +675,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Lint),
         [K::char('6')],
         "Lint",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Logs),
+        [K::char('7')],
+        "Logs",
         0,
         Place::Screens
     ),

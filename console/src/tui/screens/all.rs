@@ -5,6 +5,7 @@ use ratatui::Frame;
 
 use super::dead_letters::DeadLetters;
 use super::lint::Lint;
+use super::logs::Logs;
 use super::overview::Overview;
 use super::publish::Publish;
 use super::records::Records;
@@ -23,6 +24,7 @@ pub(crate) struct Screens {
     pub(crate) publish: Publish,
     pub(crate) records: Records,
     pub(crate) lint: Lint,
+    pub(crate) logs: Logs,
 }
 
 impl Screens {
@@ -39,6 +41,7 @@ impl Screens {
             ScreenId::Publish => self.publish.update(event, context),
             ScreenId::Records => self.records.update(event, context),
             ScreenId::Lint => self.lint.update(event, context),
+            ScreenId::Logs => self.logs.update(event, context),
         }
     }
 
@@ -55,6 +58,7 @@ impl Screens {
             ScreenId::Publish => self.publish.view(context, canvas),
             ScreenId::Records => self.records.view(context, canvas),
             ScreenId::Lint => self.lint.view(context, canvas),
+            ScreenId::Logs => self.logs.view(context, canvas),
         }
     }
 
@@ -66,6 +70,7 @@ impl Screens {
             ScreenId::Publish => self.publish.key_context(),
             ScreenId::Records => self.records.key_context(),
             ScreenId::Lint => self.lint.key_context(),
+            ScreenId::Logs => self.logs.key_context(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Screens {
             ScreenId::Publish => self.publish.hint(binding, context),
             ScreenId::Records => self.records.hint(binding, context),
             ScreenId::Lint => self.lint.hint(binding, context),
+            ScreenId::Logs => self.logs.hint(binding, context),
         }
     }
 
@@ -93,6 +99,7 @@ impl Screens {
             ScreenId::Publish => self.publish.waiting_since(),
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Lint => self.lint.waiting_since(),
+            ScreenId::Logs => self.logs.waiting_since(),
         }
     }
 
@@ -104,6 +111,7 @@ impl Screens {
             ScreenId::Publish => self.publish.traceable(),
             ScreenId::Records => self.records.traceable(),
             ScreenId::Lint => self.lint.traceable(),
+            ScreenId::Logs => self.logs.traceable(),
         }
     }
 }

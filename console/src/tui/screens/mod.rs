@@ -11,6 +11,7 @@
 pub(crate) mod all;
 pub(crate) mod dead_letters;
 pub(crate) mod lint;
+pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod publish;
 pub(crate) mod records;

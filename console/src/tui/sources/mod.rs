@@ -73,7 +73,9 @@ impl Sources {
 
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
-        use Source::{Api, Database, Journals, Local, Metrics, Queues, Redrives, Setup, Topic};
+        use Source::{
+            Api, Database, Journals, Local, Logs, Metrics, Queues, Redrives, Setup, Topic,
+        };
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
                 if Polling::ages_are_in_history(pipeline.environment()) {
@@ -182,6 +184,9 @@ impl Sources {
             Request::Lint(to) => self.ask(many_reads(Setup), to, |pipeline| async move {
                 pipeline.open_tunnel();
                 Ok(pipeline.lint(Utc::now()).await)
+            }),
+            Request::Logs(tail, to) => self.ask(read(Logs), to, |pipeline| async move {
+                pipeline.read_logs(&tail).await
             }),
             Request::Publish(body, to) => {
                 // Never cut off before its end is in the audit log.

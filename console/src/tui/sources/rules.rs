@@ -22,6 +22,8 @@ const MANY_WITHIN: Duration = Duration::from_secs(75);
 const LEASE_WITHIN: Duration = Duration::from_secs(60);
 /// Requests to one source at once.
 const CONCURRENCY: usize = 4;
+/// Reads of logs at once: of the tail, and of one request.
+const LOG_READS: usize = 2;
 
 /// What answers a request; each has permits of its own, so that one that hangs blocks no other.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub(super) enum Source {
     Topic,
     Redrives,
     Journals,
+    /// The logs of the functions.
+    Logs,
     /// How all parts are set up.
     Setup,
     /// All places that may know one event.
@@ -111,6 +115,7 @@ pub(super) struct Permits {
     topic: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
+    logs: Arc<Semaphore>,
     setup: Arc<Semaphore>,
     trace: Arc<Semaphore>,
 }
@@ -126,6 +131,7 @@ impl Permits {
             topic: permits(1),
             redrives: permits(1),
             journals: permits(1),
+            logs: permits(LOG_READS),
             setup: permits(1),
             trace: permits(CONCURRENCY),
         }
@@ -140,6 +146,7 @@ impl Permits {
             Source::Topic => &self.topic,
             Source::Redrives => &self.redrives,
             Source::Journals => &self.journals,
+            Source::Logs => &self.logs,
             Source::Setup => &self.setup,
             Source::Trace => &self.trace,
             Source::Local => return None,

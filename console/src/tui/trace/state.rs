@@ -5,12 +5,13 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use event::{EventKey, peek_identity};
 use ratatui::style::Style;
 use ratatui_textarea::TextArea;
-use redrive::trace::{EventTrace, TraceRequest};
+use redrive::trace::{EventTrace, Place, TraceRequest};
 use serde_json::json;
 
 use super::layout::list_area;
 use super::subject::{Held, Traceable, key_of};
 use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::handover::Handover;
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::list::ListState;
 use crate::tui::remote::Remote;
@@ -130,6 +131,7 @@ impl TimeLine {
             Action::Confirm => Some("trace".into()),
             Action::Up if self.typing.is_some() => None,
             Action::Open => self.is_choosing().then(|| "trace".into()),
+            Action::ShowLogs => self.logged().map(|_| binding.label.into()),
             Action::Refresh | Action::SearchDeadLetters | Action::CopyItem
                 if self.subject.is_none() =>
             {
@@ -168,6 +170,7 @@ impl TimeLine {
             Action::Refresh => self.ask(false, held, context),
             Action::SearchDeadLetters => self.search_dead_letters(held, context),
             Action::CopyItem => self.copy(context),
+            Action::ShowLogs => self.show_logs(context),
             Action::Open => self.pick(held, context),
             Action::Up => self.move_by(-1, context),
             Action::Down => self.move_by(1, context),
@@ -209,6 +212,25 @@ impl TimeLine {
             && let Some(key) = self.choices.get(self.list.selected).cloned()
         {
             self.begin(key, held, context);
+        }
+    }
+
+    /// The newest request of which the log was read, and when it was under way.
+    fn logged(&self) -> Option<(String, DateTime<Utc>)> {
+        let mut facts = self.trace.value()?.facts.iter().rev();
+        facts.find_map(|fact| {
+            let request_id = fact
+                .reference
+                .clone()
+                .filter(|_| fact.read_from == Place::Logs)?;
+            Some((request_id, fact.at?))
+        })
+    }
+
+    fn show_logs(&self, context: &mut UpdateContext<'_>) {
+        match self.logged() {
+            Some((id, at)) => context.outbox.handovers.push(Handover::LogsOf(id, at)),
+            None => context.notify(Tone::Muted, "no log line of it is known"),
         }
     }
 

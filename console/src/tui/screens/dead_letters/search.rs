@@ -32,6 +32,11 @@ impl DeadLetters {
         self.open = Open::Line(Box::new(LineInput::new(Purpose::Search, text)));
     }
 
+    /// Searches for a text that another screen names, also in what is still to be received.
+    pub(crate) fn search_for(&mut self, text: &str, context: &mut UpdateContext<'_>) {
+        self.begin_query(text, context);
+    }
+
     pub(super) fn begin_query(&mut self, text: &str, context: &mut UpdateContext<'_>) {
         let Some(query) = Query::parse(text) else {
             self.clear_search(context.body);

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 
 use super::state::{DeadLetters, Open, Pane};
 use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::handover::Handover;
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
 use crate::tui::screen_id::ScreenId;
@@ -98,6 +99,26 @@ impl DeadLetters {
         }
     }
 
+    /// The log lines of the request that refused the selected message. It was sent by that request, so that was under
+    /// way then.
+    fn show_logs(&self, context: &mut UpdateContext<'_>) {
+        let Some(message) = self.selected_message() else {
+            context.notify(Tone::Muted, "no message is selected");
+            return;
+        };
+        let reason = message.reason.as_ref();
+        match reason.and_then(|reason| reason.request_id.clone()) {
+            Some(id) => {
+                let handover = Handover::LogsOf(id, message.sent_at);
+                context.outbox.handovers.push(handover);
+            }
+            None => context.notify(
+                Tone::Muted,
+                "it names no request: its retries ran out, and the ingest logs no ids of messages; 7 shows the logs",
+            ),
+        }
+    }
+
     /// Releases the messages, but for those that are being redriven.
     fn leave(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = false;
@@ -143,6 +164,7 @@ impl DeadLetters {
             Action::EditMessage | Action::EditExternally => self.begin_editing(action, context),
             Action::UndoEdit => self.undo_edit(context),
             Action::UndoAllEdits => self.undo_all_edits(context),
+            Action::ShowLogs => self.show_logs(context),
             Action::Quit
             | Action::Help
             | Action::Notices
@@ -168,6 +190,9 @@ impl DeadLetters {
             | Action::NextItem
             | Action::PreviousItem
             | Action::Trace
+            | Action::ShowRequest
+            | Action::NextLevel
+            | Action::LookBack
             | Action::SearchDeadLetters => {}
         }
     }

@@ -1,6 +1,7 @@
 //! Every state of the time line as pictures, and how it behaves.
 
 mod held;
+mod logs;
 
 use crossterm::event::{KeyCode, MouseEventKind};
 use event::{EventKey, Page, Record, RecordId};
@@ -72,7 +73,7 @@ fn traced(state: TraceState, text: &str, next_step: &str) -> EventTrace {
         facts: Vec::new(),
         unknown: vec![gap(
             Place::Logs,
-            "the log lines of its invocations: CloudWatch Logs is not read",
+            "the log lines of its invocations: no request is known",
             false,
         )],
         searched: vec![Search {

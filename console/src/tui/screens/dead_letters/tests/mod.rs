@@ -6,6 +6,7 @@ mod causes;
 mod delete;
 pub(crate) mod fixtures;
 mod idle;
+mod logs;
 mod patch;
 mod receiving;
 mod snapshots;
