@@ -2,11 +2,12 @@
 //!
 //! `cargo bench -p opsconsole` builds the console as it is released (profile `operator`, without the demo; some
 //! minutes the first time) and starts it in a pseudo-terminal of 160×45, next to `top` where the machine has it,
-//! and a whole pipeline without traffic for the idle figures. It prints a table and writes
+//! a whole pipeline without traffic for the idle figures, and a log of 5,000 lines a second. It prints a table and writes
 //! `target/bench/terminal.json`.
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
     clippy::cast_precision_loss,
@@ -21,6 +22,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
 use devstack::functions::{self, BuildProfile};
 use devstack::{ProgressSender, Stack, StackOptions};
 use serde_json::{Value, json};
@@ -175,6 +180,7 @@ fn main() {
     let mut figures = nobody_there(&program, folder.path());
     figures.extend(peer(figures.as_slice()));
     figures.extend(idle(&program, folder.path()));
+    figures.extend(log_tail(&program, folder.path()));
     println!(
         "\n{:<28}{:>10} {:<6}{:>6}{:>10}{:>10}{:>10}",
         "figure", "value", "unit", "n", "min", "max", "target"
@@ -301,6 +307,103 @@ fn idle(program: &Path, folder: &Path) -> Vec<Figure> {
         Figure::new("idle_cpu", "%", vec![percent], 0.1),
         Figure::new("memory", "MiB", vec![memory], 15.0),
     ]
+}
+
+/// Lines that the followed log grows by a second.
+const LOG_LINES_PER_SEC: u64 = 5_000;
+/// How long the log is followed before it is measured: the console then holds as many lines as it keeps.
+const LOG_SETTLE: Duration = Duration::from_secs(10);
+
+/// The console while it follows a log of [`LOG_LINES_PER_SEC`].
+fn log_tail(program: &Path, folder: &Path) -> Vec<Figure> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime
+        .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
+        .unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let service = Router::new().fallback(log_page).with_state(Instant::now());
+    runtime.spawn(async move { axum::serve(listener, service).await });
+    let path = configuration::at(&address, folder);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let named = text.replace("api_url", "ingest_function = \"ingest\"\napi_url");
+    std::fs::write(&path, named).unwrap();
+    let arguments = ["--config", path.to_str().unwrap(), "--env", "test"];
+    let mut session = Session::start(program, &arguments, &[], SIZE);
+    session.wait_for("Attention", LIMIT);
+    session.press("7");
+    session.wait_for("older ones left out", LIMIT);
+    thread::sleep(LOG_SETTLE);
+    let process = session.process_id();
+    let (begun, ticks) = (Instant::now(), cpu_ticks(process));
+    let keys: Vec<f64> = (0..KEYS)
+        .map(|_| {
+            thread::sleep(PAUSE);
+            let begun = Instant::now();
+            session.press("?");
+            session.wait_for("Keys on Logs", LIMIT);
+            let took = milliseconds(begun);
+            session.press("\u{1b}");
+            session.wait("the help to close", LIMIT, |screen| {
+                !screen.contains("Keys on Logs")
+            });
+            took
+        })
+        .collect();
+    let percent =
+        (cpu_ticks(process) - ticks) / TICKS_PER_SEC / begun.elapsed().as_secs_f64() * 100.0;
+    // A letter into the filter, for which every line is looked at.
+    let filters: Vec<f64> = (0..KEYS / 10)
+        .map(|_| {
+            session.press("/");
+            session.wait_for("a text ·", LIMIT);
+            let begun = Instant::now();
+            session.press("w");
+            session.wait_for(" / w", LIMIT);
+            let took = milliseconds(begun);
+            session.press("\u{1b}");
+            session.wait("the filter to close", LIMIT, |screen| {
+                !screen.contains("a text ·")
+            });
+            took
+        })
+        .collect();
+    let memory = resident_kib(process) / 1_024.0;
+    let mut late = Figure::new("log_tail_key_to_paint_p95", "ms", keys.clone(), 1.4);
+    late.quantile = 0.95;
+    vec![
+        Figure::new("log_tail_key_to_paint_p50", "ms", keys, 0.8),
+        late,
+        Figure::new("log_tail_filter_key_p50", "ms", filters, 20.0),
+        Figure::new("log_tail_cpu", "%", vec![percent], 25.0),
+        Figure::new("log_tail_memory", "MiB", vec![memory], 60.0),
+    ]
+}
+
+/// `FilterLogEvents` of a log that has grown since the service was started; of everything else it knows nothing.
+async fn log_page(State(begun): State<Instant>, body: Bytes) -> Result<String, StatusCode> {
+    let question: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::NOT_FOUND)?;
+    let from = question["startTime"]
+        .as_i64()
+        .ok_or(StatusCode::NOT_FOUND)?;
+    if question["logGroupName"] != "/aws/lambda/ingest" {
+        return Ok(json!({"events": []}).to_string());
+    }
+    let limit = question["limit"].as_u64().unwrap_or(1);
+    let now = chrono::Utc::now().timestamp_millis();
+    let age = i64::try_from(begun.elapsed().as_millis()).unwrap();
+    let first = from.max(now - age);
+    let per_ms = LOG_LINES_PER_SEC / 1_000;
+    let lines = (first..now).flat_map(|at| (0..per_ms).map(move |number| (at, number)));
+    let lines = lines.take(usize::try_from(limit).unwrap());
+    let events: Vec<Value> = lines
+        .map(|(at, number)| {
+            let message = format!(
+                r#"{{"level":"INFO","message":"batch handled","request_id":"5f0c2d9e-{at}-{number}","received":20,"stored":20,"duplicates":0,"expired":0,"dead_lettered":0,"retried":0,"database_ms":7,"lag_p50_ms":180,"duration_ms":9}}"#
+            );
+            json!({"timestamp": at, "message": message, "eventId": format!("{at}-{number}")})
+        })
+        .collect();
+    Ok(json!({ "events": events }).to_string())
 }
 
 /// User and system time of a process (proc(5), stat, fields 14 and 15).
