@@ -53,6 +53,7 @@ mod partition;
 mod partition_bounds;
 mod point;
 mod printable;
+pub mod probe;
 mod publish;
 mod queue_role;
 mod queues;

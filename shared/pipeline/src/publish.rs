@@ -160,13 +160,26 @@ impl Pipeline {
         details: Value,
         cancel: &CancellationToken,
     ) -> Result<Published, PipelineError> {
+        let timed = self.publish_timed(body, details, cancel).await;
+        timed.map(|(published, _)| published)
+    }
+
+    /// The same, with the moment of the answer on the clock that never jumps.
+    pub(super) async fn publish_timed(
+        &self,
+        body: &str,
+        details: Value,
+        cancel: &CancellationToken,
+    ) -> Result<(Published, Instant), PipelineError> {
         let publication = Publication {
             messages: 1,
             rate_per_sec: None,
             details,
         };
         let mut answer = None;
-        let answered = |_, _: &str, published| answer = Some(published);
+        let answered = |_, _: &str, published: Result<Published, PipelineError>| {
+            answer = Some(published.map(|published| (published, Instant::now())));
+        };
         let end = self
             .publish(publication, |_| body.to_owned(), answered, cancel)
             .await?;

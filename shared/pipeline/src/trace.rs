@@ -27,21 +27,46 @@ impl Pipeline {
         published: &Published,
         searches_dead_letters: bool,
     ) -> Result<TraceState, PipelineError> {
-        if let Some(key) = key {
-            let stored = self.stored_keys(std::slice::from_ref(key)).await?;
-            if let Some(found) = stored.get(key) {
-                return self.trace_record(found.record_id).await;
-            }
+        if let Some(key) = key
+            && let Some(record_id) = self.record_of(key).await?
+        {
+            return self.trace_record(record_id).await;
         }
+        if searches_dead_letters {
+            self.trace_unstored(body, published).await
+        } else {
+            Ok(TraceState::Pending)
+        }
+    }
+
+    /// The record of an event, by the ledger.
+    pub(super) async fn record_of(
+        &self,
+        key: &EventKey,
+    ) -> Result<Option<RecordId>, PipelineError> {
+        let stored = self.stored_keys(std::slice::from_ref(key)).await?;
+        Ok(stored.get(key).map(|found| found.record_id))
+    }
+
+    /// Where an event is that the ledger does not know: among the dead letters, if it is not too early to search
+    /// them.
+    pub(super) async fn trace_unstored(
+        &self,
+        body: &str,
+        published: &Published,
+    ) -> Result<TraceState, PipelineError> {
         let is_refused = event::parse_body(body).is_err();
-        let is_early = !is_refused && Utc::now() - published.acknowledged_at < SEARCH_DELAY;
-        if is_early || !searches_dead_letters {
+        if !is_refused && Utc::now() - published.acknowledged_at < SEARCH_DELAY {
             return Ok(TraceState::Pending);
         }
         self.find_dead(body, published).await
     }
 
-    async fn trace_record(&self, record_id: RecordId) -> Result<TraceState, PipelineError> {
+    /// The record of an event, and what the API answers for it.
+    pub(super) async fn trace_record(
+        &self,
+        record_id: RecordId,
+    ) -> Result<TraceState, PipelineError> {
         let path = format!("/v1/records/{record_id}");
         let (record, readable) = tokio::join!(self.get_record(record_id), self.api_status(&path));
         // The ledger outlives partitions: an event can be in it while its record is dropped.
