@@ -20,6 +20,7 @@ use super::fleet::arguments::FleetCommand;
 use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
 use super::logs::arguments::{EXAMPLES as LOGS_EXAMPLES, LogsArguments};
 use super::man::arguments::ManArguments;
+use super::probe::arguments::{EXAMPLES as PROBE_EXAMPLES, ProbeArguments};
 use super::rate::rate;
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
@@ -261,6 +262,9 @@ pub enum Command {
     /// Validate events and publish them to the topic
     #[command(after_help = PUBLISH_EXAMPLES)]
     Publish(PublishArguments),
+    /// Publish a marked event and measure each hop of its way to the API
+    #[command(after_help = PROBE_EXAMPLES)]
+    Probe(ProbeArguments),
     /// List, group, export, delete and redrive dead letters
     #[command(subcommand, after_help = DLQ_EXAMPLES)]
     Dlq(DlqCommand),
@@ -536,6 +540,10 @@ mod tests {
             "opsconsole tidy --older-than 30",
             "opsconsole tidy --keep-bytes lots",
             "opsconsole lint --fail-on note",
+            "opsconsole probe --every 500ms",
+            "opsconsole probe --count 2",
+            "opsconsole probe --timeout 1h",
+            "opsconsole probe --fail-over 5",
             "opsconsole demo --headless",
             "opsconsole demo --seconds 3",
             "opsconsole demo --faults 2",
@@ -554,6 +562,7 @@ mod tests {
             "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
             "opsconsole lint --fail-on error --output json",
+            "opsconsole probe --every 30s --count 3 --timeout 5s --fail-over 500ms",
             "opsconsole tidy --older-than 2w --keep-bytes 1.5GiB --plans --audit-log --yes",
             "opsconsole demo --headless --seconds 3 --rate 0.5",
         ] {

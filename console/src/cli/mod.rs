@@ -22,6 +22,7 @@ mod lint;
 mod logs;
 mod man;
 mod output;
+mod probe;
 mod progress;
 mod publish;
 mod rate;
@@ -65,6 +66,7 @@ pub use fleet::arguments::FleetCommand;
 pub use lint::arguments::{FailOn, LintArguments};
 pub use logs::arguments::LogsArguments;
 pub use man::arguments::ManArguments;
+pub use probe::arguments::ProbeArguments;
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
@@ -171,6 +173,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Logs(_)
         | Command::Trace(_)
         | Command::Publish(_)
+        | Command::Probe(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
         | Command::Replay(_)
@@ -200,6 +203,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
         Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
+        Command::Probe(asked) => probe::run(session, &asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
         Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,

@@ -33,6 +33,7 @@ mod metrics_of_the_past;
 mod move_service;
 mod native;
 mod pipeline;
+mod probe;
 mod programs;
 mod redrives;
 mod replace;
