@@ -15,6 +15,8 @@ pub(crate) enum Handover {
     LogsOf(String, DateTime<Utc>),
     /// Logs → dead letters: those that this request refused.
     DeadLettersOf(String),
+    /// Any screen → the time line of the event that it offers to trace.
+    Trace,
     /// Dead letters → redrives: the operator wants to redrive these.
     Review(Selection),
     /// Dead letters → redrives: nobody pressed a key, and the messages were released.

@@ -17,6 +17,7 @@ use pipeline::logs::{LogRead, LogTail};
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
+use pipeline::probe::Probe;
 use pipeline::slo::ErrorBudget;
 use pipeline::{Body, Hidden, RaisedAlarm};
 use redrive::Report;
@@ -126,6 +127,8 @@ pub(crate) enum Request {
     Logs(Box<LogTail>, ReplyTo<LogRead>),
     /// Publish one body, as it is.
     Publish(String, ReplyTo<Published>),
+    /// Publish a marked event and follow it to the API.
+    Probe(ReplyTo<Box<Probe>>),
     /// Look once where a published event is.
     Trace(Sought, ReplyTo<TraceState>),
     /// Everything that is known of one event.
@@ -193,6 +196,7 @@ pub(crate) enum Reply {
     Logs(Answer<LogRead>),
     LogsOfRequest(Answer<LogRead>),
     Published(Answer<Published>),
+    Probed(Answer<Box<Probe>>),
     Traced(Answer<TraceState>),
     TimeLine(Answer<EventTrace>),
     Template(Answer<String>),

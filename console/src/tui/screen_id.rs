@@ -20,6 +20,8 @@ pub(crate) enum ScreenId {
     Lint,
     /// What the functions log.
     Logs,
+    /// Events of our own through every hop.
+    Probe,
 }
 
 impl ScreenId {
@@ -35,6 +37,7 @@ impl ScreenId {
             Self::Records => "Records",
             Self::Lint => "Lint",
             Self::Logs => "Logs",
+            Self::Probe => "Probe",
         }
     }
 
@@ -48,6 +51,7 @@ impl ScreenId {
             Self::Records => '5',
             Self::Lint => '6',
             Self::Logs => '7',
+            Self::Probe => '8',
         }
     }
 
@@ -69,6 +73,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "1234567");
+        assert_eq!(numbers, "12345678");
     }
 }

@@ -448,6 +448,9 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Published(answer) => on(model, outbox, |screens, context| {
             screens.publish.acknowledged(answer, context);
         }),
+        Reply::Probed(answer) => on(model, outbox, |screens, context| {
+            screens.probe.probed(answer, context);
+        }),
         Reply::Traced(answer) => model.screens.publish.traced(answer, now),
         Reply::TimeLine(answer) => on_time_line(model, outbox, |time_line, _, context| {
             time_line.came(answer, context);
@@ -492,6 +495,7 @@ fn apply_handover(model: &mut Model, handover: Handover, outbox: &mut Outbox) {
                 screens.dead_letters.search_for(&request_id, context);
             });
         }
+        Handover::Trace => open_time_line(model, outbox),
         Handover::Review(selection) => {
             let (screens, mut context) = model.parts(outbox);
             // Its messages stay received while the review is open.

@@ -5,6 +5,7 @@
 mod lint;
 mod logs;
 mod pipeline;
+mod probe;
 mod redrive;
 mod replay;
 mod second_console;

@@ -76,6 +76,10 @@ pub(crate) enum Action {
     PreviousItem,
     /// Show the time line of the selected event, or of one that is typed.
     Trace,
+    /// Start or stop a series of probes.
+    ToggleProbes,
+    /// Publish one probe.
+    ProbeOnce,
     /// Receive the dead letters to search them for the event, or for the request.
     SearchDeadLetters,
     /// Show the log lines of the request that refused the message.
@@ -120,6 +124,8 @@ impl Action {
                 | Self::ClearMarks
                 | Self::Release
                 | Self::Send
+                | Self::ToggleProbes
+                | Self::ProbeOnce
                 | Self::Pause
                 | Self::CancelRun
                 | Self::Resume

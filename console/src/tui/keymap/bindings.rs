@@ -18,6 +18,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Records,
     ScreenId::Lint,
     ScreenId::Logs,
+    ScreenId::Probe,
 ];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
@@ -26,8 +27,10 @@ const EVENTS: &[ScreenId] = &[
     ScreenId::Redrives,
     ScreenId::Publish,
     ScreenId::Records,
+    ScreenId::Probe,
 ];
 const LOGS: &[ScreenId] = &[ScreenId::Logs];
+const PROBE: &[ScreenId] = &[ScreenId::Probe];
 const WITHOUT_EVENTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::Lint, ScreenId::Logs];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
@@ -271,6 +274,41 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "next template",
         3,
         Place::Some(PUBLISH)
+    ),
+    bind!(
+        Action::ToggleProbes,
+        [K::char('s')],
+        "start or stop",
+        1,
+        Place::Some(PROBE)
+    ),
+    bind!(
+        Action::ProbeOnce,
+        [K::char('p')],
+        "probe once",
+        2,
+        Place::Some(PROBE)
+    ),
+    bind!(
+        Action::SwitchPane,
+        [K::plain(KeyCode::Tab)],
+        "next hop",
+        4,
+        Place::Some(PROBE)
+    ),
+    bind!(
+        Action::Faster,
+        [K::char('+'), K::char('=')],
+        "shorter interval",
+        5,
+        Place::Some(PROBE)
+    ),
+    bind!(
+        Action::Slower,
+        [K::char('-')],
+        "longer interval",
+        6,
+        Place::Some(PROBE)
     ),
     bind!(
         Action::Send,
@@ -682,6 +720,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Logs),
         [K::char('7')],
         "Logs",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Probe),
+        [K::char('8')],
+        "Probe",
         0,
         Place::Screens
     ),

@@ -7,6 +7,7 @@ use super::dead_letters::DeadLetters;
 use super::lint::Lint;
 use super::logs::Logs;
 use super::overview::Overview;
+use super::probe::Probes;
 use super::publish::Publish;
 use super::records::Records;
 use super::redrives::Redrives;
@@ -25,6 +26,7 @@ pub(crate) struct Screens {
     pub(crate) records: Records,
     pub(crate) lint: Lint,
     pub(crate) logs: Logs,
+    pub(crate) probe: Probes,
 }
 
 impl Screens {
@@ -42,6 +44,7 @@ impl Screens {
             ScreenId::Records => self.records.update(event, context),
             ScreenId::Lint => self.lint.update(event, context),
             ScreenId::Logs => self.logs.update(event, context),
+            ScreenId::Probe => self.probe.update(event, context),
         }
     }
 
@@ -59,6 +62,7 @@ impl Screens {
             ScreenId::Records => self.records.view(context, canvas),
             ScreenId::Lint => self.lint.view(context, canvas),
             ScreenId::Logs => self.logs.view(context, canvas),
+            ScreenId::Probe => self.probe.view(context, canvas),
         }
     }
 
@@ -71,6 +75,7 @@ impl Screens {
             ScreenId::Records => self.records.key_context(),
             ScreenId::Lint => self.lint.key_context(),
             ScreenId::Logs => self.logs.key_context(),
+            ScreenId::Probe => self.probe.key_context(),
         }
     }
 
@@ -88,6 +93,7 @@ impl Screens {
             ScreenId::Records => self.records.hint(binding, context),
             ScreenId::Lint => self.lint.hint(binding, context),
             ScreenId::Logs => self.logs.hint(binding, context),
+            ScreenId::Probe => self.probe.hint(binding, context),
         }
     }
 
@@ -100,6 +106,7 @@ impl Screens {
             ScreenId::Records => self.records.waiting_since(),
             ScreenId::Lint => self.lint.waiting_since(),
             ScreenId::Logs => self.logs.waiting_since(),
+            ScreenId::Probe => self.probe.waiting_since(),
         }
     }
 
@@ -112,6 +119,7 @@ impl Screens {
             ScreenId::Records => self.records.traceable(),
             ScreenId::Lint => self.lint.traceable(),
             ScreenId::Logs => self.logs.traceable(),
+            ScreenId::Probe => self.probe.traceable(),
         }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod dead_letters;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod overview;
+pub(crate) mod probe;
 pub(crate) mod publish;
 pub(crate) mod records;
 pub(crate) mod redrives;

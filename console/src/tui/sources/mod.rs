@@ -22,6 +22,7 @@ use super::message::Msg;
 use super::polling::Polling;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::{Environment, Folders};
+use pipeline::probe::ProbeSettings;
 use pipeline::{Authority, BodyError, Pipeline, PipelineError};
 use redrive::{Control, Pause};
 
@@ -35,6 +36,12 @@ mod shared;
 
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// The dead letters are searched by the time line alone, and there by a key.
+const PROBE: ProbeSettings = ProbeSettings {
+    hop_limit: Duration::from_secs(30),
+    search_dead_letters: false,
+};
 
 /// The tasks that access the pipeline, and what they share. Dropping it ends them all.
 #[derive(Debug)]
@@ -194,6 +201,17 @@ impl Sources {
                     let details = json!({ "event": event::peek_identity(&body) });
                     let never = CancellationToken::new();
                     pipeline.publish_one(&body, details, &never).await
+                });
+            }
+            // Never cut off before its end is in the audit log; what follows ends with the console.
+            Request::Probe(to) => {
+                let leaving = self.leaving.clone();
+                self.run(change(Topic), to, move |shared| async move {
+                    let pipeline = shared.pipeline()?;
+                    let probe = pipeline.publish_probe(PROBE, &leaving).await;
+                    let probe = probe.map_err(|error| Fault::from(&error))?;
+                    let probe = probe.ok_or_else(|| Fault::new("the console is being left"))?;
+                    Ok(Box::new(probe))
                 });
             }
             Request::Trace(sought, to) => {

@@ -193,6 +193,8 @@ impl DeadLetters {
             | Action::ShowRequest
             | Action::NextLevel
             | Action::LookBack
+            | Action::ToggleProbes
+            | Action::ProbeOnce
             | Action::SearchDeadLetters => {}
         }
     }
