@@ -77,7 +77,9 @@ fn is_repeated(context: &Context<'_>, index: usize) -> bool {
 }
 
 /// Deletes the messages whose copy is confirmed and that are still in the dead-letter queue, after
-/// it received them again. What is not there any more was deleted before its answer came.
+/// it received them again. What is not there any more was deleted before its answer came: where the
+/// whole queue was received and nobody else hides a message, that is recorded, and a resume has
+/// nothing left to look for.
 pub(super) async fn finish_deletes(
     context: &Context<'_>,
     leases: &Leases<'_>,
@@ -97,10 +99,12 @@ pub(super) async fn finish_deletes(
     }
     let is_leased = |index: &usize| leases.has(*index);
     let mut missing: HashSet<usize> = open.iter().copied().filter(|at| !is_leased(at)).collect();
+    let mut are_gone = false;
     while context.options.searches && !missing.is_empty() {
         let limits = (missing.len(), patience);
         let found = leases.find(&missing, limits, context.control).await?;
         if found.messages == 0 {
+            are_gone = found.is_all(context.plan.is_fifo());
             break;
         }
         missing.retain(|index| !is_leased(index));
@@ -109,6 +113,10 @@ pub(super) async fn finish_deletes(
     for chunk in leased.chunks(BATCH_ENTRIES_MAX) {
         leases.secure(chunk).await;
         delete(context, leases, chunk).await?;
+    }
+    if are_gone && !gone.is_empty() {
+        let fact = Fact::Deleted { indexes: gone };
+        return context.record(fact).await;
     }
     let cause = "not seen among the dead letters: deleted before, or received by another consumer";
     record_not_deleted(context, &gone, cause).await

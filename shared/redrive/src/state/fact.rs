@@ -62,7 +62,8 @@ pub enum Fact {
         #[serde(rename = "letters")]
         messages: Vec<Stored>,
     },
-    /// SQS confirmed that these are out of the dead-letter queue.
+    /// These are out of the dead-letter queue: SQS confirmed it, or a resume received the whole queue
+    /// without them while nobody else hid a message.
     Deleted {
         /// The messages.
         indexes: Vec<usize>,
