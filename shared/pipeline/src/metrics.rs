@@ -87,15 +87,29 @@ impl Pipeline {
     /// When CloudWatch does not answer.
     pub async fn history(&self, window: Duration) -> Result<History, PipelineError> {
         let period_secs = self.period_secs(window);
+        let results = self
+            .metric_data(&self.history_lines(), window, period_secs)
+            .await?;
+        Ok(self.history_of(&mut results.into_iter(), period_secs))
+    }
+
+    /// What [`Self::history_of`] is made of, in this order.
+    pub(super) fn history_lines(&self) -> Vec<Line> {
         let mut lines = HOPS.to_vec();
-        let has_ingest = self.environment().ingest_function.is_some();
-        if has_ingest {
+        if self.environment().ingest_function.is_some() {
             lines.extend(ingest::lines());
         }
-        let results = self.metric_data(&lines, window, period_secs).await?;
-        let mut results = results.into_iter();
+        lines
+    }
+
+    /// Takes the results of [`Self::history_lines`], and leaves those that follow.
+    pub(super) fn history_of(
+        &self,
+        results: &mut impl Iterator<Item = Vec<Point>>,
+        period_secs: u32,
+    ) -> History {
         let mut next = || results.next().unwrap_or_default();
-        Ok(History {
+        let mut history = History {
             period_secs,
             depth: next(),
             oldest_age_secs: next(),
@@ -104,8 +118,13 @@ impl Pipeline {
             deleted: next(),
             dead_letters: sums(&next(), &next()),
             dead_letter_age_secs: next(),
-            ingest: has_ingest.then(|| Box::new(IngestHistory::of(results))),
-        })
+            ingest: None,
+        };
+        if self.environment().ingest_function.is_some() {
+            let own = results.take(ingest::lines().len());
+            history.ingest = Some(Box::new(IngestHistory::of(own)));
+        }
+        history
     }
 
     /// Age of a queue's oldest message; `None` when CloudWatch does not respond or has no recent value.

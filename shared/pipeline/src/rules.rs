@@ -13,10 +13,10 @@ pub use super::oldest_age::METRIC_RECENT;
 use super::oldest_age::OldestAge;
 use crate::text::{count, span_secs, whole};
 
-/// A message older than this ages.
-const AGE_WARNING_SECS: u64 = 60;
-/// A message older than this is late.
-const AGE_BAD_SECS: u64 = 300;
+/// Seconds: a message older than this ages.
+pub const AGE_WARNING_SECS: u64 = 60;
+/// Seconds: a message older than this is late.
+pub const AGE_BAD_SECS: u64 = 300;
 /// AWS Lambda developer guide, "Using Lambda with Amazon SQS": the queue's visibility timeout is to be at least six
 /// times the function's timeout, and the batching window.
 const VISIBILITY_PER_FUNCTION_TIMEOUT: u64 = 6;
