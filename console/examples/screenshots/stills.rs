@@ -14,8 +14,11 @@ use crate::{STATE, STEP, pause};
 pub(crate) const SIZE: (u16, u16) = (128, 36);
 /// For screens with little on them.
 const LOW: (u16, u16) = (128, 22);
-/// The charts of the overview show the time since the console was started; they need some to show anything.
+/// The rates of the overview's charts are known from the start of the demo on.
 const HISTORY: Duration = Duration::from_secs(240);
+
+/// Cells that the rates of the last minutes fill at least, where the charts show five minutes.
+const FILLED_CELLS_MIN: usize = 100;
 
 /// Takes all pictures: of consoles that are attached to the demo, and last of the overview of the demo itself, which
 /// has seen the most.
@@ -42,8 +45,11 @@ pub(crate) fn take(program: &Path, state: &str, demo: &mut Session, folder: &Pat
     session.wait_for_exit(STEP);
 
     pause(HISTORY.saturating_sub(demo.elapsed()));
-    demo.wait("a line in every chart", STEP, |screen| {
-        screen.contains("Lag in ms") && !screen.contains("too few values")
+    // The last five minutes: the demo has not seen more, and of an hour they are a few columns.
+    demo.press("m");
+    demo.wait("five minutes in every chart", STEP, |screen| {
+        let is_filled = screen.matches('█').count() > FILLED_CELLS_MIN;
+        is_filled && !screen.contains("no values in this time")
     });
     let title = "Overview: what needs attention, every hop with its numbers";
     save(demo, folder, "overview", title);

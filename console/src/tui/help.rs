@@ -52,7 +52,9 @@ pub(crate) fn draw(
     } else if context == KeyContext::Screen(ScreenId::Logs) {
         lines.extend(log_filter_lines(theme));
     } else if context == KeyContext::Screen(ScreenId::DeadLetters) {
-        lines.extend(sign_lines(theme));
+        lines.extend(sign_lines(theme, &LIST_SIGNS));
+    } else if context == KeyContext::Screen(ScreenId::Overview) {
+        lines.extend(sign_lines(theme, &CHART_SIGNS));
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
@@ -92,21 +94,39 @@ fn lines_max() -> u16 {
 }
 
 /// What the signs of the lists mean.
-fn sign_lines(theme: Theme) -> Vec<Line<'static>> {
-    let signs = [
-        (
-            "50 s – 13 s",
-            "age of the oldest and of the newest message of a group",
-        ),
-        ("↑ ↓ =", "more, fewer or as many as in the hour before"),
-        ("◆ ~", "marked; edited"),
-        ("recv", "how often it was received"),
-    ];
+const LIST_SIGNS: [(&str, &str); 4] = [
+    (
+        "50 s – 13 s",
+        "age of the oldest and of the newest message of a group",
+    ),
+    ("↑ ↓ =", "more, fewer or as many as in the hour before"),
+    ("◆ ~", "marked; edited"),
+    ("recv", "how often it was received"),
+];
+/// What those of the charts mean.
+const CHART_SIGNS: [(&str, &str); 5] = [
+    (
+        "▇ ─",
+        "the first line of a chart is filled, the second drawn",
+    ),
+    ("▁ or empty", "measured, at least zero; not measured"),
+    ("▲ ✖ ╌", "from here on a message ages; is late"),
+    (
+        "R D P F",
+        "redrive, deletion, publication; function deployed",
+    ),
+    (
+        "│",
+        "the moment whose values the titles show; the mouse too",
+    ),
+];
+
+fn sign_lines(theme: Theme, signs: &[(&str, &'static str)]) -> Vec<Line<'static>> {
     let mut lines = vec![Line::default()];
-    lines.extend(signs.map(|(sign, meaning)| {
+    lines.extend(signs.iter().map(|(sign, meaning)| {
         Line::from(vec![
             Span::styled(format!(" {sign:>11}  "), theme.key()),
-            Span::raw(meaning),
+            Span::raw(*meaning),
         ])
     }));
     lines

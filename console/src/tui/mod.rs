@@ -6,6 +6,7 @@
 
 mod basic_colours;
 mod changed_cells;
+mod chart_range;
 mod check_settings;
 mod context;
 mod dialog;
@@ -27,6 +28,7 @@ mod layout;
 mod limits;
 mod lines;
 mod list;
+mod live_samples;
 mod message;
 mod model;
 mod notices;
@@ -34,6 +36,7 @@ mod outbox;
 mod palette;
 mod patch;
 mod pipeline_view;
+mod plot;
 mod polling;
 mod queue_looks;
 mod queue_trend;

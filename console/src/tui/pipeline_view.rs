@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
 
+use super::live_samples::LiveSamples;
 use super::outbox::Outbox;
 use super::polling::{Polling, fresh};
 use super::queue_looks::QueueLooks;
@@ -30,6 +31,9 @@ const RESUME_MAX: Duration = Duration::seconds(60);
 const PAUSE_MIN: Duration = Duration::seconds(300);
 /// Error budgets that were read so lately are shown as those of now.
 const BUDGETS_OF_NOW: Duration = Duration::seconds(60);
+/// Intervals over which two samples of the totals make a rate that charts show.
+const SAMPLES_OVER: i32 = 2;
+
 /// What is known of the hops.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct PipelineView {
@@ -56,6 +60,8 @@ pub(crate) struct PipelineView {
     /// What the samples of both queues say of their oldest messages.
     pub(crate) source_looks: QueueLooks,
     pub(crate) dead_letter_looks: QueueLooks,
+    /// What charts show beside the history.
+    pub(crate) live: LiveSamples,
     /// When more messages were last seen to wait than are just passing through.
     pub(crate) backlog_at: Option<DateTime<Utc>>,
     /// Since when every sample has had messages of the source queue in flight.
@@ -174,6 +180,8 @@ impl PipelineView {
         {
             let depth = fetched.value.depth;
             keep(&mut self.depths_seen, (now, depth));
+            self.live
+                .take(|live| &mut live.depth, now, float(depth.visible));
             self.source_looks.look(depth.total(), now);
             if self.deleted_rate().is_some() && !self.is_passing() {
                 self.backlog_at = Some(now);
@@ -194,6 +202,8 @@ impl PipelineView {
         {
             let total = fetched.value.depth.total();
             self.dead_letter_looks.look(total, now);
+            self.live
+                .take(|live| &mut live.dead_letters, now, float(total));
         }
         self.take_ages_from_history();
     }
@@ -263,8 +273,38 @@ impl PipelineView {
                 self.totals_seen.clear();
             } else {
                 let seen = (fetched.value.database_now, fetched.value.total);
+                let before = self.totals_seen.back().copied();
                 keep(&mut self.totals_seen, seen);
+                self.take_stored(before, seen, now);
             }
+        }
+    }
+
+    /// Records per second since the sample before; what is erased meanwhile makes it unknown.
+    fn take_stored(
+        &mut self,
+        before: Option<(DateTime<Utc>, u64)>,
+        (at, total): (DateTime<Utc>, u64),
+        now: DateTime<Utc>,
+    ) {
+        let Some((before_at, before)) = before else {
+            return;
+        };
+        let over = at - before_at;
+        let is_next = over <= self.polling.totals * SAMPLES_OVER;
+        let more = total.checked_sub(before).filter(|_| is_next);
+        if let Some(more) = more.filter(|_| over > Duration::zero()) {
+            let per_sec = float(more) / over.as_seconds_f64();
+            self.live.take(|live| &mut live.stored, now - over, per_sec);
+        }
+    }
+
+    pub(crate) fn api_came(&mut self, answer: Answer<ApiHealth>, now: DateTime<Utc>) {
+        if self.api.settle(answer, now)
+            && let Remote::Ready(fetched) = &self.api
+        {
+            let millis = fetched.value.latency.as_secs_f64() * 1_000.0;
+            self.live.take(|live| &mut live.health_ms, now, millis);
         }
     }
 
@@ -384,6 +424,11 @@ impl PipelineView {
 /// Events that the ingest stored, per period; `None` where it is not named.
 pub(super) fn stored_points(history: &History) -> Option<&[Point]> {
     Some(&history.ingest.as_ref()?.stored)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "drawn for people")]
+const fn float(number: u64) -> f64 {
+    number as f64
 }
 
 fn keep<T>(looks: &mut VecDeque<T>, look: T) {

@@ -4,21 +4,27 @@
 //! [`ReplyTo`] makes the answer, which cannot be copied and names the [`Reply`] that it becomes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use event::{EventKey, Page, Record, RecordQuery};
 
 use super::fault::Fault;
 use super::patch::{Found, PatchInput, PatchInputs, Patched, Query};
+use super::plot::Mark;
 use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::search::SearchInputs;
+use pipeline::alarm_states::AlarmState;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
+use pipeline::long_history::LongHistory;
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
 use pipeline::probe::Probe;
 use pipeline::slo::ErrorBudget;
+use pipeline::storage::Storage;
 use pipeline::{Body, Hidden, RaisedAlarm};
 use redrive::Report;
 use redrive::trace::{EventTrace, TraceRequest};
@@ -89,6 +95,16 @@ impl<T> Answer<T> {
 pub(crate) enum Request {
     Queue(QueueRole, ReplyTo<QueueSnapshot>),
     History(ReplyTo<History>),
+    /// The metrics of all parts over a time of the operator's choice.
+    LongHistory(HistoryAsked, ReplyTo<Box<LongHistory>>),
+    /// The changes of the last days that are known.
+    Changes(ReplyTo<Vec<Mark>>),
+    /// All alarms of the pipeline.
+    AlarmStates(ReplyTo<Vec<AlarmState>>),
+    /// The partitions of the records.
+    Storage(ReplyTo<Storage>),
+    /// When the ingest was deployed last.
+    Deployment(ReplyTo<Option<DateTime<Utc>>>),
     Totals(ReplyTo<RecordTotals>),
     ApiHealth(ReplyTo<ApiHealth>),
     /// The alarms of the pipeline that are raised.
@@ -137,6 +153,14 @@ pub(crate) enum Request {
     Template(usize, ReplyTo<String>),
 }
 
+/// A history that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HistoryAsked {
+    pub(crate) window: Duration,
+    /// Least length of a period.
+    pub(crate) period_secs: u32,
+}
+
 /// A published event that is looked for.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sought {
@@ -172,6 +196,11 @@ pub(crate) enum Reply {
     SourceQueue(Answer<QueueSnapshot>),
     DeadLetterQueue(Answer<QueueSnapshot>),
     History(Answer<History>),
+    LongHistory(Answer<Box<LongHistory>>),
+    Changes(Answer<Vec<Mark>>),
+    Deployment(Answer<Option<DateTime<Utc>>>),
+    AlarmStates(Answer<Vec<AlarmState>>),
+    Storage(Answer<Storage>),
     Totals(Answer<RecordTotals>),
     ApiHealth(Answer<ApiHealth>),
     RaisedAlarms(Answer<Vec<RaisedAlarm>>),

@@ -229,10 +229,7 @@ fn apply_event(
         Event::Key(key) => Msg::Key(key),
         Event::Mouse(mouse) => {
             // Movement alone means nothing here; it would only wake the screen.
-            if matches!(
-                mouse.kind,
-                crossterm::event::MouseEventKind::Moved | crossterm::event::MouseEventKind::Drag(_)
-            ) {
+            if mouse.kind == crossterm::event::MouseEventKind::Moved {
                 return false;
             }
             Msg::Mouse(mouse)

@@ -354,7 +354,7 @@ pub(crate) fn assert_pictures<S: Copy + Debug>(
     });
 }
 
-fn trimmed(text: &str) -> String {
+pub(crate) fn trimmed(text: &str) -> String {
     let lines: Vec<_> = text.lines().map(str::trim_end).collect();
     lines.join("\n")
 }

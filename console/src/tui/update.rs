@@ -76,6 +76,7 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
                 screens.dead_letters.operator_came_back(context);
             }
             screens.dead_letters.read_bodies(context);
+            screens.overview.prepare(context);
         });
     })
 }
@@ -343,6 +344,7 @@ fn on_mouse(model: &mut Model, mouse: MouseEvent, outbox: &mut Outbox) {
             }
             ScreenEvent::Click(position)
         }
+        MouseEventKind::Drag(MouseButton::Left) => ScreenEvent::Drag(position),
         _ => return,
     };
     send(model, model.screen, event, outbox);
@@ -395,9 +397,14 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::DeadLetterQueue(answer) => pipeline.dead_letter_queue_came(answer, now),
         Reply::History(answer) => pipeline.history_came(answer, now),
         Reply::Totals(answer) => pipeline.totals_came(answer, now),
-        Reply::ApiHealth(answer) => _ = pipeline.api.settle(answer, now),
+        Reply::ApiHealth(answer) => pipeline.api_came(answer, now),
         Reply::RaisedAlarms(answer) => _ = pipeline.alarms.settle(answer, now),
         Reply::ErrorBudgets(answer) => _ = pipeline.budgets.settle(answer, now),
+        Reply::LongHistory(answer) => model.screens.overview.history_came(answer, now),
+        Reply::Changes(answer) => model.screens.overview.changes_came(answer, now),
+        Reply::Deployment(answer) => model.screens.overview.deployment_came(answer, now),
+        Reply::AlarmStates(answer) => model.screens.overview.alarms_came(answer, now),
+        Reply::Storage(answer) => model.screens.overview.storage_came(answer, now),
         Reply::Received(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_came(answer, context);
         }),

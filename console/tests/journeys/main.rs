@@ -4,6 +4,7 @@
 
 mod lint;
 mod logs;
+mod overview;
 mod pipeline;
 mod probe;
 mod redrive;

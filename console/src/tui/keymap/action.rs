@@ -1,5 +1,6 @@
 //! What keys can do, and where.
 
+use crate::tui::chart_range::ChartRange;
 use crate::tui::screen_id::ScreenId;
 
 /// Everything that a key, a click or the palette can ask for.
@@ -26,6 +27,14 @@ pub(crate) enum Action {
     First,
     Last,
     Open,
+    /// Show the next page of the screen.
+    NextPage,
+    PreviousPage,
+    /// Show charts of this time.
+    ShowRange(ChartRange),
+    /// Move the cursor of the charts to an earlier moment.
+    Earlier,
+    Later,
     /// Move the focus to the next pane.
     SwitchPane,
     DetailUp,
@@ -107,6 +116,11 @@ impl Action {
                 | Self::DetailDown
                 | Self::NextItem
                 | Self::PreviousItem
+                | Self::NextPage
+                | Self::PreviousPage
+                | Self::ShowRange(_)
+                | Self::Earlier
+                | Self::Later
                 | Self::SwitchPane
                 | Self::Help
                 | Self::Notices

@@ -5,6 +5,7 @@ use crossterm::event::KeyCode;
 use super::action::{Action, KeyContext};
 use super::binding::{Binding, Place};
 use super::key::KeyPress as K;
+use crate::tui::chart_range::ChartRange;
 use crate::tui::screen_id::ScreenId;
 
 const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan, KeyContext::Quit];
@@ -20,6 +21,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Logs,
     ScreenId::Probe,
 ];
+const OVERVIEW: &[ScreenId] = &[ScreenId::Overview];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
 const REDRIVES: &[ScreenId] = &[ScreenId::Redrives];
 const EVENTS: &[ScreenId] = &[
@@ -51,6 +53,69 @@ macro_rules! bind {
 
 /// The keymap. Order is the order of the help.
 pub(crate) const BINDINGS: &[Binding] = &[
+    bind!(
+        Action::NextPage,
+        [K::plain(KeyCode::Tab)],
+        "next page",
+        1,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::PreviousPage,
+        [K::plain(KeyCode::BackTab)],
+        "previous page",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::Earlier,
+        [K::plain(KeyCode::Left)],
+        "read the values of an earlier moment",
+        2,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::Later,
+        [K::plain(KeyCode::Right)],
+        "read the values of a later moment",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::ShowRange(ChartRange::Minutes5),
+        [K::char('m')],
+        "show the last 5 minutes",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::ShowRange(ChartRange::Hour),
+        [K::char('h')],
+        "show the last hour",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::ShowRange(ChartRange::Hours6),
+        [K::char('H')],
+        "show the last 6 hours",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::ShowRange(ChartRange::Day),
+        [K::char('d')],
+        "show the last day",
+        0,
+        Place::Some(OVERVIEW)
+    ),
+    bind!(
+        Action::ShowRange(ChartRange::Week),
+        [K::char('w')],
+        "show the last 7 days",
+        0,
+        Place::Some(OVERVIEW)
+    ),
     bind!(
         Action::Redrive,
         [K::char('r')],

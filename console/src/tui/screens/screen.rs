@@ -21,6 +21,8 @@ pub(crate) enum ScreenEvent<'a> {
     Key(KeyEvent),
     Paste(&'a str),
     Click(Position),
+    /// The mouse moved with its left button pressed.
+    Drag(Position),
     /// The wheel moved by so many lines.
     Scroll(Position, isize),
     Resize,

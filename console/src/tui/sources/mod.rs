@@ -26,6 +26,7 @@ use pipeline::probe::ProbeSettings;
 use pipeline::{Authority, BodyError, Pipeline, PipelineError};
 use redrive::{Control, Pause};
 
+mod changes;
 mod delete;
 mod leases;
 mod patch;
@@ -81,7 +82,7 @@ impl Sources {
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
         use Source::{
-            Api, Database, Journals, Local, Logs, Metrics, Queues, Redrives, Setup, Topic,
+            Api, Changes, Database, Journals, Local, Logs, Metrics, Queues, Redrives, Setup, Topic,
         };
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
@@ -93,6 +94,26 @@ impl Sources {
             }),
             Request::History(to) => self.ask(read(Metrics), to, |pipeline| async move {
                 pipeline.history(HISTORY_WINDOW).await
+            }),
+            Request::LongHistory(asked, to) => {
+                self.ask(read(Metrics), to, move |pipeline| async move {
+                    let read = pipeline.long_history(asked.window, asked.period_secs);
+                    read.await.map(Box::new)
+                });
+            }
+            Request::Changes(to) => self.run(read(Changes), to, |shared| async move {
+                changes::read(&shared.pipeline()?).await
+            }),
+            Request::AlarmStates(to) => self.ask(read(Metrics), to, |pipeline| async move {
+                pipeline.alarm_states().await
+            }),
+            // A paused database resumes first.
+            Request::Storage(to) => self.ask(many_reads(Database), to, |pipeline| async move {
+                pipeline.open_tunnel();
+                pipeline.storage(Utc::now()).await
+            }),
+            Request::Deployment(to) => self.ask(read(Changes), to, |pipeline| async move {
+                pipeline.ingest_deployed_at().await
             }),
             Request::Totals(to) => self.ask(read(Database), to, |pipeline| async move {
                 pipeline.open_tunnel();

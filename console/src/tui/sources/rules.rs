@@ -37,6 +37,8 @@ pub(super) enum Source {
     Journals,
     /// The logs of the functions.
     Logs,
+    /// The audit log, and when the function was deployed.
+    Changes,
     /// How all parts are set up.
     Setup,
     /// All places that may know one event.
@@ -116,6 +118,7 @@ pub(super) struct Permits {
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
     logs: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
     setup: Arc<Semaphore>,
     trace: Arc<Semaphore>,
 }
@@ -132,6 +135,7 @@ impl Permits {
             redrives: permits(1),
             journals: permits(1),
             logs: permits(LOG_READS),
+            changes: permits(1),
             setup: permits(1),
             trace: permits(CONCURRENCY),
         }
@@ -147,6 +151,7 @@ impl Permits {
             Source::Redrives => &self.redrives,
             Source::Journals => &self.journals,
             Source::Logs => &self.logs,
+            Source::Changes => &self.changes,
             Source::Setup => &self.setup,
             Source::Trace => &self.trace,
             Source::Local => return None,

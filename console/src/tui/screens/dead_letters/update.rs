@@ -30,6 +30,7 @@ impl Screen for DeadLetters {
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
             ScreenEvent::Resize => self.resize(context.body),
             ScreenEvent::Tick => self.tick(context),
+            ScreenEvent::Drag(_) => {}
         }
     }
 
@@ -195,7 +196,12 @@ impl DeadLetters {
             | Action::LookBack
             | Action::ToggleProbes
             | Action::ProbeOnce
-            | Action::SearchDeadLetters => {}
+            | Action::SearchDeadLetters
+            | Action::NextPage
+            | Action::PreviousPage
+            | Action::ShowRange(_)
+            | Action::Earlier
+            | Action::Later => {}
         }
     }
 

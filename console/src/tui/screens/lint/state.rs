@@ -67,6 +67,7 @@ impl Screen for Lint {
             | ScreenEvent::Leave
             | ScreenEvent::Key(_)
             | ScreenEvent::Paste(_)
+            | ScreenEvent::Drag(_)
             | ScreenEvent::Tick => {}
         }
     }

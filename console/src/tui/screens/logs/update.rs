@@ -48,6 +48,7 @@ impl Screen for Logs {
             }
             ScreenEvent::Resize => self.settle_layout(context),
             ScreenEvent::Tick => self.tick(context),
+            ScreenEvent::Drag(_) => {}
         }
     }
 

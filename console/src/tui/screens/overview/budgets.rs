@@ -10,7 +10,7 @@ use crate::tui::theme::Tone;
 use pipeline::slo::ErrorBudget;
 
 /// With less than this left, changes that can wait do (terraform/OPERATIONS.md, "Alarms").
-const LITTLE_PERCENT: f64 = 10.0;
+pub(super) const LITTLE_PERCENT: f64 = 10.0;
 
 /// The objectives, the one with the least left first.
 pub(super) fn line(context: &ScreenContext<'_>) -> Option<Hop> {

@@ -1,264 +1,371 @@
-//! The last hour: depth and dead letters, what goes in and out and, on wide screens, how long it
-//! takes.
+//! The charts of a page: which time they show, what is asked for them, and the cursor.
 //!
-//! Invariant: a period without a value is a gap, never a zero. The numbers beside the names are those of
-//! the hops, or of no hop: a number has one value on the screen.
+//! Invariant: all charts have one window, so that a column is the same moment in all of them; CloudWatch is asked for a
+//! range when it is chosen, and again when one of its periods has ended, while the overview is shown.
 
-use std::borrow::Cow;
+use chrono::{DateTime, Duration, Utc};
+use ratatui::layout::{Constraint, Layout, Position, Rect};
 
-use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Style;
-use ratatui::symbols::Marker;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
-use unicode_width::UnicodeWidthStr as _;
+use super::lines::{API_CHARTS, Chart, DATABASE_CHARTS, FUNCTION_CHARTS, HOP_CHARTS, Line, Origin};
+use super::page::Page;
+use super::selection::Goal;
+use crate::tui::chart_range::ChartRange;
+use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::plot::{Mark, PANEL_ROWS_MIN, Panel, Series, Window, folded};
+use crate::tui::remote::{Fetched, Remote};
+use crate::tui::request::{Answer, HistoryAsked, Reply, Request};
+use pipeline::long_history::LongHistory;
 
-use super::batches;
-use crate::tui::context::ScreenContext;
-use crate::tui::format::{UNKNOWN, clock, count_or_unknown, rate_or_unknown, short};
-use crate::tui::layout::is_wide;
-use crate::tui::lines::title;
-use crate::tui::remote::Fetched;
-use crate::tui::theme::Theme;
-use pipeline::IngestHistory;
-use pipeline::model::{History, Point, observed_whole};
+/// How often the known changes are read: from files of this machine.
+const CHANGES_INTERVAL: Duration = Duration::seconds(60);
+/// How often it is read when the ingest was deployed.
+const DEPLOYMENT_INTERVAL: Duration = Duration::hours(1);
+/// Rows of a chart among others, and of the axis below them.
+const CHART_ROWS: u16 = PANEL_ROWS_MIN + 1;
+const AXIS_ROWS: u16 = 1;
 
-/// The library gives the labels of the vertical axis a third of the width at most.
-const Y_LABEL_SHARE: usize = 3;
-/// Columns in which both times below a chart have room.
-const LABELLED_COLUMNS_MIN: u16 = 26;
-
-/// Lines of one chart: name and points, newest last.
-struct Series<'a> {
-    name: &'static str,
-    /// The newest value, as the hops show it.
-    newest: String,
-    points: Cow<'a, [Point]>,
-    /// What a value is divided by, so that counts become rates.
-    divisor: f64,
+/// A history and the range that it is of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ranged {
+    pub(super) range: ChartRange,
+    pub(super) history: Fetched<Box<LongHistory>>,
 }
 
-pub(super) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
-    let Some(fetched) = context.pipeline.history.fetched() else {
-        draw_nothing(context, canvas, area);
-        return;
-    };
-    let charts = [
-        ("Messages", messages(context, &fetched.value)),
-        ("Queue", rates(context, fetched)),
-        ("Lag in ms", lags(context, &fetched.value)),
-    ];
-    let shown = if is_wide(area) { 3 } else { 2 };
-    let places = Layout::horizontal([Constraint::Fill(1)].repeat(shown))
-        .spacing(1)
-        .split(area);
-    for ((name, series), place) in charts.iter().zip(places.iter()) {
-        chart(context, name, series, canvas, *place);
-    }
+#[derive(Debug, Default)]
+pub(super) struct Charts {
+    /// The range that was chosen.
+    pub(super) range: ChartRange,
+    /// The range that is shown: the chosen one, as soon as it is there.
+    shown: ChartRange,
+    asked: ChartRange,
+    pub(super) long: Remote<Ranged>,
+    pub(super) changes: Remote<Vec<Mark>>,
+    /// When the ingest was deployed last.
+    pub(super) deployment: Remote<Option<DateTime<Utc>>>,
+    /// A moment, so that it stays where it is while time passes.
+    cursor: Option<DateTime<Utc>>,
+    prepared: Option<Prepared>,
+    /// The chart that is selected, where a page has nothing else to select.
+    selected: usize,
+    /// How often the charts were computed.
+    #[cfg(test)]
+    computed: u32,
 }
 
-fn draw_nothing(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
-    let text = if context.pipeline.history.error().is_some() {
-        "the history could not be read; see Attention above"
+/// What the charts are computed from: they are computed again when it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    page: Page,
+    width: u16,
+    range: ChartRange,
+    history_at: Option<DateTime<Utc>>,
+    long_at: Option<DateTime<Utc>>,
+    live_version: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Prepared {
+    key: Key,
+    pub(super) window: Window,
+    pub(super) panels: Vec<(Panel, &'static [Line])>,
+}
+
+/// Where charts and their axis are.
+#[derive(Debug)]
+pub(super) struct Places {
+    pub(super) panels: Vec<Rect>,
+    pub(super) axis: Rect,
+}
+
+/// As many charts as can be read, over all rows.
+pub(super) fn places(page: Page, area: Rect) -> Places {
+    let room = area.height.saturating_sub(AXIS_ROWS);
+    // Alone on their page, they are all shown as long as that is possible.
+    let rows = if page == Page::Pipeline || room >= CHART_ROWS * 5 {
+        CHART_ROWS
     } else {
-        "reading the last hour from CloudWatch"
+        PANEL_ROWS_MIN
     };
-    let [head, line] = Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
-    let title = title(context.theme, "Last hour", usize::from(area.width));
-    canvas.render_widget(title, head);
-    let text = Span::styled(format!("  {text}"), context.theme.muted());
-    canvas.render_widget(text, line);
+    let shown = usize::from(room / rows).min(charts_of(page).len());
+    let parts = [Constraint::Fill(1)].repeat(shown);
+    let [panels, axis] = Layout::vertical([
+        Constraint::Fill(1),
+        Constraint::Length(if shown == 0 { 0 } else { AXIS_ROWS }),
+    ])
+    .areas(area);
+    Places {
+        panels: Layout::vertical(parts).split(panels).to_vec(),
+        axis,
+    }
 }
 
-fn messages<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a>; 2] {
-    let depth = context.pipeline.source_queue.value();
-    let dead = context.pipeline.dead_letter_queue.value();
-    [
-        Series {
-            name: "depth",
-            newest: count_or_unknown(depth.map(|queue| queue.depth.visible)),
-            points: Cow::from(&history.depth),
-            divisor: 1.0,
-        },
-        Series {
-            name: "DLQ",
-            newest: count_or_unknown(dead.map(|queue| queue.depth.total())),
-            points: Cow::from(&history.dead_letters),
-            divisor: 1.0,
-        },
-    ]
+pub(super) const fn charts_of(page: Page) -> &'static [Chart] {
+    match page {
+        Page::Pipeline | Page::Charts => &HOP_CHARTS,
+        Page::Functions => &FUNCTION_CHARTS,
+        Page::Api => &API_CHARTS,
+        Page::Database => &DATABASE_CHARTS,
+        Page::Alarms => &[],
+    }
 }
 
-/// What goes into the queue, from the topic and from redrives, and out of it.
-fn rates<'a>(context: &ScreenContext<'_>, fetched: &'a Fetched<History>) -> [Series<'a>; 2] {
-    let history = &fetched.value;
-    let line = |name, per_sec, points: &'a [Point]| Series {
-        name,
-        newest: rate_or_unknown(per_sec),
-        points: observed_whole(points, history.period_secs, fetched.fetched_at).collect(),
-        divisor: f64::from(history.period_secs.max(1)),
-    };
-    [
-        line("in", context.pipeline.sent_per_sec(), &history.sent),
-        line("out", context.pipeline.deleted_per_sec(), &history.deleted),
-    ]
+impl Charts {
+    pub(super) fn choose(
+        &mut self,
+        range: ChartRange,
+        page: Page,
+        context: &mut UpdateContext<'_>,
+    ) {
+        self.range = range;
+        self.ask(page, context);
+    }
+
+    /// Asks for what the charts of a page need and do not have, or not newer than one of its periods.
+    pub(super) fn ask(&mut self, page: Page, context: &mut UpdateContext<'_>) {
+        let now = context.now;
+        if self.changes.is_due(CHANGES_INTERVAL, now) {
+            context
+                .outbox
+                .fetch(&mut self.changes, Reply::Changes, Request::Changes);
+        }
+        let deployment = &mut self.deployment;
+        if context.environment.ingest_function.is_some()
+            && deployment.is_due(DEPLOYMENT_INTERVAL, now)
+        {
+            context
+                .outbox
+                .fetch(deployment, Reply::Deployment, Request::Deployment);
+        }
+        let Some(wanted) = self.wanted(page) else {
+            return;
+        };
+        let interval = match (&self.long, self.long.value()) {
+            (Remote::Failed { .. }, _) => context.pipeline.polling.history_max,
+            (_, Some(ranged)) if ranged.range == wanted => {
+                let period_secs = ranged.history.value.hops.period_secs;
+                Duration::seconds(period_secs.into()).max(context.pipeline.polling.history_max)
+            }
+            _ => Duration::zero(),
+        };
+        let is_asked = self.long.is_loading() && self.asked == wanted;
+        let is_other = self.asked != wanted;
+        if !is_asked && (is_other || self.long.is_due(interval, now)) {
+            self.fetch(wanted, context);
+        }
+    }
+
+    /// Asks again, because a key wants it.
+    pub(super) fn refresh(&mut self, page: Page, context: &mut UpdateContext<'_>) {
+        if let Some(wanted) = self.wanted(page) {
+            self.fetch(wanted, context);
+        }
+    }
+
+    /// The range that is asked for beside the history which is read anyway.
+    fn wanted(&self, page: Page) -> Option<ChartRange> {
+        let is_needed = page.needs_details() || (page.has_charts() && !self.range.is_in_history());
+        let range = if self.range.is_in_history() {
+            ChartRange::Hour
+        } else {
+            self.range
+        };
+        is_needed.then_some(range)
+    }
+
+    fn fetch(&mut self, range: ChartRange, context: &mut UpdateContext<'_>) {
+        self.asked = range;
+        let asked = HistoryAsked {
+            window: range.asked().to_std().unwrap_or_default(),
+            period_secs: range.period_secs(Window::columns_in(context.body)),
+        };
+        context
+            .outbox
+            .fetch(&mut self.long, Reply::LongHistory, |to| {
+                Request::LongHistory(asked, to)
+            });
+    }
+
+    pub(super) fn history_came(&mut self, answer: Answer<Box<LongHistory>>, now: DateTime<Utc>) {
+        let range = self.asked;
+        let answer = answer.map(|value| Ranged {
+            range,
+            history: Fetched {
+                value,
+                fetched_at: now,
+            },
+        });
+        self.long.settle(answer, now);
+    }
+
+    /// The known changes, and the last deployment.
+    pub(super) fn marks(&self) -> Vec<Mark> {
+        let mut marks = self.changes.value().cloned().unwrap_or_default();
+        marks.extend(self.deployment.value().copied().flatten().map(|at| Mark {
+            at,
+            sign: 'F',
+            text: "ingest function deployed".to_owned(),
+        }));
+        marks
+    }
+
+    /// When what was asked for a page was read, where it could not be read again since.
+    pub(super) fn old_since(&self, page: Page) -> Option<DateTime<Utc>> {
+        let is_failing = self.wanted(page).is_some() && self.long.error().is_some();
+        let read = self.long.value().filter(|_| is_failing)?;
+        Some(read.history.fetched_at)
+    }
+
+    /// Whether what is shown is of another range than the chosen one.
+    pub(super) fn is_of_another_range(&self) -> bool {
+        self.shown != self.range
+    }
+
+    /// Whether the details of a page are not there yet.
+    pub(super) fn is_waiting(&self, page: Page) -> bool {
+        let wanted = self.wanted(page);
+        wanted.is_some() && self.long.value().map(|ranged| ranged.range) != wanted
+    }
+
+    #[cfg(test)]
+    pub(super) const fn computed(&self) -> u32 {
+        self.computed
+    }
+
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
+    }
+
+    /// Computes the charts again where the data, the range or the size has changed.
+    pub(super) fn prepare(&mut self, page: Page, context: &ScreenContext<'_>) {
+        if !self.is_waiting(page) {
+            self.shown = self.range;
+        }
+        let history = context.pipeline.history.fetched();
+        let long = self
+            .long
+            .value()
+            .filter(|long| page.needs_details() || long.range == self.shown);
+        let live = &context.pipeline.live;
+        let key = Key {
+            page,
+            width: context.body.width,
+            range: self.shown,
+            history_at: history.map(|fetched| fetched.fetched_at),
+            long_at: long.map(|long| long.history.fetched_at),
+            live_version: live.version,
+        };
+        let is_known = self.prepared.as_ref().is_some_and(|it| it.key == key);
+        if is_known || !page.has_charts() {
+            return;
+        }
+        let read = [key.history_at, key.long_at, live.newest_at()];
+        let Some(end) = read.into_iter().flatten().max() else {
+            self.prepared = None;
+            return;
+        };
+        #[cfg(test)]
+        {
+            self.computed += 1;
+        }
+        let columns = Window::columns_in(context.body);
+        let window = Window::ending(end, self.shown.duration(), columns);
+        let polling = context.pipeline.polling;
+        let origin = Origin {
+            history,
+            long: long.map(|long| &long.history),
+            live,
+            is_live_first: self.shown == ChartRange::Minutes5,
+            intervals: (polling.queues, polling.totals.max(polling.api)),
+        };
+        let panels = charts_of(page).iter();
+        let panels = panels.map(|chart| (panel(chart, &origin, window), chart.lines));
+        self.prepared = Some(Prepared {
+            panels: panels.collect(),
+            window,
+            key,
+        });
+        // A moment that has left the window cannot be read any more.
+        self.cursor = self.cursor.filter(|moment| *moment >= window.from);
+    }
+
+    /// The chart that is selected on a page.
+    pub(super) fn selected(&self, page: Page) -> usize {
+        self.selected.min(charts_of(page).len().saturating_sub(1))
+    }
+
+    pub(super) fn select(&mut self, page: Page, rows: isize) {
+        let selected = self.selected(page).saturating_add_signed(rows);
+        self.selected = selected.min(charts_of(page).len().saturating_sub(1));
+    }
+
+    /// Where the selected chart leads.
+    pub(super) fn goal(&self, page: Page) -> Option<Goal> {
+        let chart = charts_of(page).get(self.selected(page));
+        chart.map(|chart| chart.goal)
+    }
+
+    /// The moment of the cursor, and its column.
+    pub(super) fn cursor(&self) -> Option<(DateTime<Utc>, u16)> {
+        let moment = self.cursor?;
+        let column = self.prepared.as_ref()?.window.column_of(moment)?;
+        Some((moment, column))
+    }
+
+    pub(super) const fn remove_cursor(&mut self) -> bool {
+        self.cursor.take().is_some()
+    }
+
+    /// Moves the cursor by columns; where there is none, it begins at the newest one that has a value.
+    pub(super) fn move_cursor(&mut self, columns: i32) {
+        let Some(prepared) = &self.prepared else {
+            return;
+        };
+        let window = prepared.window;
+        let last = i32::from(window.columns) - 1;
+        let column = match self.cursor() {
+            Some((_, column)) => i32::from(column) + columns,
+            None => newest_column(prepared).map_or(last, i32::from),
+        };
+        let column = u16::try_from(column.clamp(0, last)).unwrap_or(0);
+        self.cursor = Some(window.start_of(column));
+    }
+
+    /// Puts the cursor where the mouse is. Returns whether there is a chart.
+    pub(super) fn point(&mut self, page: Page, area: Rect, position: Position) -> bool {
+        let Some(prepared) = &self.prepared else {
+            return false;
+        };
+        let places = places(page, area);
+        let all = places.panels.iter().chain([&places.axis]);
+        let mut hit = all.filter(|place| place.contains(position));
+        let Some(place) = hit.next() else {
+            return false;
+        };
+        let left = place.x + place.width - Window::columns_in(*place);
+        let column = position.x.saturating_sub(left);
+        let column = column.min(prepared.window.columns.saturating_sub(1));
+        self.cursor = Some(prepared.window.start_of(column));
+        true
+    }
 }
 
-fn lags<'a>(context: &ScreenContext<'_>, history: &'a History) -> [Series<'a>; 2] {
-    let ingest = history.ingest.as_deref();
-    let points = |of: fn(&IngestHistory) -> &Vec<Point>| ingest.map_or(&[][..], |it| of(it));
-    let [p50, max] = batches::lags(context);
-    let line = |name, newest: Option<String>, points: &'a [Point]| Series {
-        name,
-        newest: newest.unwrap_or_else(|| UNKNOWN.to_owned()),
-        points: Cow::from(points),
-        divisor: 1.0,
-    };
-    [
-        line("p50", p50, points(|ingest| &ingest.lag_p50_ms)),
-        line("max", max, points(|ingest| &ingest.lag_max_ms)),
-    ]
+/// The newest column in which a chart has a value.
+fn newest_column(prepared: &Prepared) -> Option<u16> {
+    let panels = prepared.panels.iter();
+    let series = panels.flat_map(|(panel, _)| &panel.series);
+    let newest = series.filter_map(|series| series.columns.iter().rposition(Option::is_some));
+    newest.max().and_then(|column| u16::try_from(column).ok())
 }
 
-fn chart(
-    context: &ScreenContext<'_>,
-    name: &str,
-    series: &[Series<'_>],
-    canvas: &mut Frame<'_>,
-    area: Rect,
-) {
-    let theme = context.theme;
-    let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
-    canvas.render_widget(legend(theme, name, series, usize::from(area.width)), head);
-
-    let data: Vec<Vec<(f64, f64)>> = series.iter().map(scaled).collect();
-    let times = data.iter().flatten().map(|(at, _)| *at);
-    let (first, last) = times.fold((f64::MAX, f64::MIN), |(low, high), at| {
-        (low.min(at), high.max(at))
+fn panel(chart: &Chart, origin: &Origin<'_>, window: Window) -> Panel {
+    let series = chart.lines.iter().map(|line| Series {
+        name: line.name(),
+        columns: folded(&line.spans(origin), window, line.fold()),
     });
-    if first >= last {
-        canvas.render_widget(
-            Span::styled("  too few values in the last hour", theme.muted()),
-            body,
-        );
-        return;
-    }
-    let top = ceiling(
-        data.iter()
-            .flatten()
-            .map(|(_, value)| *value)
-            .fold(0.0, f64::max),
-    );
-    let datasets: Vec<_> = data
-        .iter()
-        .enumerate()
-        .map(|(number, points)| {
-            Dataset::default()
-                .data(points)
-                .marker(if number == 0 {
-                    Marker::Braille
-                } else {
-                    Marker::Dot
-                })
-                .graph_type(GraphType::Line)
-                .style(theme.series(number))
-        })
-        .collect();
-    // A label that is cut would be another number.
-    let y_texts = [0.0, top / 2.0, top].map(|value| format!("{:>5}", short(value)));
-    let has_room = |text: &String| text.len() <= usize::from(area.width) / Y_LABEL_SHARE;
-    let has_labels = area.width >= LABELLED_COLUMNS_MIN && y_texts.iter().all(has_room);
-    let x_labels = [first, last].map(|at| Span::styled(time_label(at), theme.muted()));
-    let y_labels = y_texts.map(|text| Span::styled(text, theme.muted()));
-    let mut x_axis = axis(theme.muted(), [first, last]);
-    let mut y_axis = axis(theme.muted(), [0.0, top]);
-    if has_labels {
-        x_axis = x_axis.labels(x_labels);
-        y_axis = y_axis.labels(y_labels);
-    }
-    let chart = Chart::new(datasets).legend_position(None);
-    canvas.render_widget(chart.x_axis(x_axis).y_axis(y_axis), body);
-}
-
-/// The name of a chart and of its lines, with their numbers where all have room.
-fn legend(theme: Theme, name: &str, series: &[Series<'_>], width: usize) -> Line<'static> {
-    let with = |text: fn(&Series<'_>) -> String| {
-        let mut legend = title(theme, name, name.width() + 2);
-        for (number, line) in series.iter().enumerate() {
-            let dash = format!(" {} ", dash(number));
-            legend.push_span(Span::styled(dash, theme.series(number)));
-            legend.push_span(Span::raw(text(line)));
-        }
-        legend
-    };
-    let named = || with(|line| format!("{} ", line.name));
-    let mut legend = with(|line| format!("{} {} ", line.name, line.newest));
-    if legend.width() > width {
-        legend = named();
-    }
-    if legend.width() > width {
-        return title(theme, name, width);
-    }
-    let gap = width - legend.width();
-    legend.push_span(Span::styled("─".repeat(gap), theme.muted()));
-    legend
-}
-
-const fn dash(number: usize) -> &'static str {
-    if number == 0 { "━" } else { "∙" }
-}
-
-fn axis(style: Style, bounds: [f64; 2]) -> Axis<'static> {
-    Axis::default().style(style).bounds(bounds)
-}
-
-fn scaled(series: &Series<'_>) -> Vec<(f64, f64)> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "seconds of this century fit a double exactly"
-    )]
-    series
-        .points
-        .iter()
-        .map(|point| (point.at.timestamp() as f64, point.value / series.divisor))
-        .collect()
-}
-
-fn time_label(at: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, reason = "came from whole seconds")]
-    chrono::DateTime::from_timestamp(at as i64, 0)
-        .map(clock)
-        .unwrap_or_default()
-}
-
-/// The next of some round steps × 10ⁿ, so that the axis does not jump with every value.
-fn ceiling(value: f64) -> f64 {
-    if value <= 1.0 {
-        return 1.0;
-    }
-    let magnitude = 10_f64.powf(value.log10().floor());
-    [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0]
-        .into_iter()
-        .map(|step| step * magnitude)
-        .find(|step| *step >= value)
-        .unwrap_or(value)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn axis_ends_at_a_round_number() {
-        for (value, end) in [
-            (0.0, 1.0),
-            (1.0, 1.0),
-            (3.0, 3.0),
-            (48.2, 60.0),
-            (61.0, 80.0),
-        ] {
-            assert!((ceiling(value) - end).abs() < 1e-9, "{value}");
-        }
+    Panel {
+        title: chart.title,
+        unit: chart.unit,
+        series: series.collect(),
+        limits: chart.limits,
     }
 }

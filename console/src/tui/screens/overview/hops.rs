@@ -2,13 +2,15 @@
 
 use chrono::Duration;
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::freshness::Freshness;
 use super::hop::Hop;
+use super::selection::HopId;
 use super::{batches, budgets};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{
@@ -28,6 +30,14 @@ const WIDE_ROWS: u16 = 8;
 /// Rows of the hops below each other.
 const NARROW_ROWS: u16 = 8;
 
+/// The hops side by side.
+const PATH: [HopId; 5] = [
+    HopId::Topic,
+    HopId::Queue,
+    HopId::Ingest,
+    HopId::Database,
+    HopId::Api,
+];
 /// Columns of the main number where the hops are below each other.
 const MAIN_COLUMNS: usize = 18;
 /// What was read so lately is shown as that of now.
@@ -45,6 +55,28 @@ pub(super) fn rows(context: &ScreenContext<'_>) -> u16 {
         NARROW_ROWS
     };
     hops + u16::from(budgets::line(context).is_some())
+}
+
+/// The hop at a place of the screen.
+pub(super) fn hop_at(area: Rect, position: Position, has_budgets: bool) -> Option<HopId> {
+    if !area.contains(position) {
+        return None;
+    }
+    let row = usize::from(position.y - area.y);
+    if !is_wide(area) {
+        let listed = HopId::listed(has_budgets);
+        return listed.get(row.checked_sub(1)?).copied();
+    }
+    match row {
+        0..5 => {
+            let column = usize::from(area.width) / PATH.len();
+            let place = usize::from(position.x - area.x) / column.max(1);
+            PATH.get(place).copied()
+        }
+        5 | 6 => Some(HopId::DeadLetters),
+        7 => Some(HopId::PerMinute),
+        _ => has_budgets.then_some(HopId::Budgets),
+    }
 }
 
 /// All hops, the dead-letter queue that hangs below the source queue, what the ingest does in a
@@ -72,25 +104,41 @@ impl Hops {
         }
     }
 
-    pub(super) fn draw(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+    pub(super) fn draw(
+        &self,
+        selected: Option<HopId>,
+        theme: Theme,
+        canvas: &mut Frame<'_>,
+        area: Rect,
+    ) {
         if is_wide(area) {
-            self.draw_wide(theme, canvas, area);
+            self.draw_wide(selected, theme, canvas, area);
         } else {
-            self.draw_narrow(theme, canvas, area);
+            self.draw_narrow(selected, theme, canvas, area);
         }
     }
 
     /// Columns with arrows between their main numbers; the dead-letter queue under its queue.
-    fn draw_wide(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+    fn draw_wide(&self, selected: Option<HopId>, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
         let column = usize::from(area.width) / self.path.len();
         let mut lines = vec![Line::default(); usize::from(WIDE_ROWS)];
-        for (place, hop) in self.path.iter().enumerate() {
+        let name = |id: HopId| {
+            if selected == Some(id) {
+                theme.selected(true)
+            } else {
+                theme.strong()
+            }
+        };
+        for (place, (hop, id)) in self.path.iter().zip(PATH).enumerate() {
             let is_last = place + 1 == self.path.len();
+            let title = whole_words(hop.title, column.saturating_sub(3));
+            let gap = column.saturating_sub(title.width() + 2);
             let mut cells = vec![
-                vec![Span::styled(
-                    padded(&format!("  {}", hop.title), column),
-                    theme.strong(),
-                )],
+                vec![
+                    Span::raw("  "),
+                    Span::styled(title, name(id)),
+                    Span::raw(" ".repeat(gap)),
+                ],
                 main_cell(theme, hop, column, is_last),
             ];
             cells.extend((0..3).map(|row| {
@@ -115,45 +163,78 @@ impl Hops {
             vec![Span::styled(format!("{under_queue}  │ ↑"), theme.muted())],
             vec![
                 Span::styled(arrows, theme.muted()),
-                Span::styled("DLQ ", theme.strong()),
+                Span::styled("DLQ", name(HopId::DeadLetters)),
+                Span::raw(" "),
                 Span::styled(number, theme.tone(dead.tone)),
                 Span::styled(whole_parts(&dead.rest, room), theme.muted()),
             ],
-            whole_line(theme, "ingest, ", &self.per_minute, area.width),
+            whole_line(
+                theme,
+                ("ingest, ", name(HopId::PerMinute)),
+                &self.per_minute,
+                area.width,
+            ),
         ];
         for (line, spans) in below.zip(texts) {
             line.spans = spans;
         }
         let budgets = self.budgets.iter();
-        lines.extend(budgets.map(|hop| Line::from(whole_line(theme, "error ", hop, area.width))));
+        let head = ("error ", name(HopId::Budgets));
+        lines.extend(budgets.map(|hop| Line::from(whole_line(theme, head, hop, area.width))));
         canvas.render_widget(Paragraph::new(lines), area);
     }
 
+    /// A hop with what leads to it.
+    fn listed(&self, id: HopId) -> Option<(&'static str, &Hop)> {
+        let [topic, queue, ingest, database, api] = &self.path;
+        Some(match id {
+            HopId::Topic => (" ", topic),
+            HopId::Queue => ("▼", queue),
+            HopId::DeadLetters => ("└", &self.dead_letters),
+            HopId::Ingest => ("▼", ingest),
+            HopId::PerMinute => ("└", &self.per_minute),
+            HopId::Database => ("▼", database),
+            HopId::Api => ("▼", api),
+            HopId::Budgets => (" ", self.budgets.as_ref()?),
+        })
+    }
+
     /// One line for each hop.
-    fn draw_narrow(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
+    fn draw_narrow(
+        &self,
+        selected: Option<HopId>,
+        theme: Theme,
+        canvas: &mut Frame<'_>,
+        area: Rect,
+    ) {
         let mut lines = vec![title(theme, "Pipeline", usize::from(area.width))];
-        for (place, hop) in self.path.iter().enumerate() {
-            let arrow = if place == 0 { " " } else { "▼" };
-            lines.push(narrow_line(theme, arrow, hop, area.width));
-            if place == 1 {
-                lines.push(narrow_line(theme, "└", &self.dead_letters, area.width));
-            } else if place == 2 {
-                lines.push(narrow_line(theme, "└", &self.per_minute, area.width));
-            }
+        for id in HopId::listed(self.budgets.is_some()) {
+            let Some((arrow, hop)) = self.listed(*id) else {
+                continue;
+            };
+            let line = narrow_line(theme, arrow, hop, area.width);
+            lines.push(if selected == Some(*id) {
+                theme.selected_row(line, true)
+            } else {
+                line
+            });
         }
-        let budgets = self.budgets.iter();
-        lines.extend(budgets.map(|hop| narrow_line(theme, " ", hop, area.width)));
         canvas.render_widget(Paragraph::new(lines), area);
     }
 }
 
 /// What is no hop, over the whole width.
-fn whole_line(theme: Theme, of: &str, hop: &Hop, width: u16) -> Vec<Span<'static>> {
+pub(super) fn whole_line(
+    theme: Theme,
+    (of, name): (&str, Style),
+    hop: &Hop,
+    width: u16,
+) -> Vec<Span<'static>> {
     let title = format!("  {of}{} ", hop.title);
     let main = format!("{} {}   ", sign(hop.tone), hop.main);
     let room = usize::from(width).saturating_sub(title.width() + main.width() + 1);
     vec![
-        Span::styled(title, theme.strong()),
+        Span::styled(title, name),
         Span::styled(main, theme.tone(hop.tone)),
         Span::styled(whole_parts(&hop.rest, room), theme.muted()),
     ]
@@ -193,7 +274,7 @@ fn narrow_line(theme: Theme, arrow: &str, hop: &Hop, width: u16) -> Line<'static
 
 /// As many parts as there is room for, and how many more there are: a number that is cut would be another
 /// number. Where there is no room for the first part, as many of its words.
-fn whole_parts(parts: &[String], room: usize) -> String {
+pub(super) fn whole_parts(parts: &[String], room: usize) -> String {
     let all = parts.join("  ");
     if all.width() <= room {
         return all;
@@ -325,7 +406,7 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
     hop
 }
 
-fn database(context: &ScreenContext<'_>) -> Hop {
+pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.totals;
     let Some(totals) = remote.value() else {
         return unknown("database", "rows", Freshness::of_totals(context));
@@ -393,7 +474,7 @@ fn rate_of_rows(per_sec: f64) -> String {
     rate(per_sec).replace("/s", " rows/s")
 }
 
-fn api(context: &ScreenContext<'_>) -> Hop {
+pub(super) fn api(context: &ScreenContext<'_>) -> Hop {
     let remote = &context.pipeline.api;
     let Some(health) = remote.value() else {
         return unknown(

@@ -1,59 +1,111 @@
-//! The whole pipeline at a glance: what wants attention, each hop, and the last hour.
+//! The whole pipeline at a glance: what wants attention, each hop, and charts; more of each part on further pages.
 //!
-//! Invariant: it owns only a selection; every number comes from `PipelineView`.
+//! Invariant: what it shows of the hops comes from `PipelineView`; of its own it has what only a page or a longer
+//! range of the charts needs, and asks for it only while that is shown.
 
+mod alarms;
+mod bar;
 mod batches;
 mod budgets;
 mod charts;
+mod charts_view;
+mod facts;
 mod freshness;
 mod hop;
 mod hops;
+mod lines;
+mod page;
+mod selection;
 
+use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use self::alarms::Alarms;
+use self::bar::Target;
+use self::charts::Charts;
 use self::hops::Hops;
+use self::page::Page;
+use self::selection::{Goal, HopId, Selected};
 use super::screen::{Screen, ScreenEvent};
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::finding::Finding;
 use crate::tui::format::visible;
 use crate::tui::handover::Handover;
 use crate::tui::health::{Health, findings, health, unknowns};
-use crate::tui::keymap::{Action, KeyContext};
+use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{hanging, title, whole_words, wrapped};
+use crate::tui::plot::Mark;
+use crate::tui::remote::Remote;
+use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::theme::{Tone, sign};
+use pipeline::alarm_states::AlarmState;
+use pipeline::long_history::LongHistory;
+use pipeline::storage::Storage;
 
 /// Findings that are listed at most.
 const FINDINGS_SHOWN_MAX: usize = 6;
 /// Marker, sign and space before a finding.
 const HEAD_COLUMNS: usize = 3;
-/// Least height of a readable chart.
+/// Least height of charts: one, and the axis below it.
 const CHART_ROWS_MIN: u16 = 5;
-/// A chart is not drawn higher than this: it would show no more.
-const CHART_ROWS_MAX: u16 = 24;
+/// From this height on, pages and ranges have a row.
+const BAR_ROWS_MIN: u16 = 10;
 
 /// State of the screen.
 #[derive(Debug, Default)]
 pub(crate) struct Overview {
-    selected: usize,
+    selected: Selected,
+    page: Page,
+    charts: Charts,
+    alarms: Alarms,
+    /// The partitions of the records.
+    storage: Remote<Storage>,
+    /// Whether another screen is shown.
+    is_hidden: bool,
 }
 
+/// The parts of a page; one that is not shown is empty.
+#[derive(Clone, Copy, Debug, Default)]
 struct Parts {
+    bar: Rect,
     findings: Rect,
     hops: Rect,
+    facts: Rect,
     charts: Rect,
 }
 
 /// Divides the screen; `calm` lines are shown where no finding is listed.
-fn layout(context: &ScreenContext<'_>, listed: &[Finding], selected: usize, calm: usize) -> Parts {
+fn layout(
+    context: &ScreenContext<'_>,
+    page: Page,
+    listed: &[Finding],
+    (selected, calm): (Option<usize>, usize),
+) -> Parts {
     let area = context.body;
+    let [bar, area] = Layout::vertical([
+        Constraint::Length(u16::from(area.height >= BAR_ROWS_MIN)),
+        Constraint::Fill(1),
+    ])
+    .areas(area);
+    if page != Page::Pipeline {
+        let [facts, charts] =
+            Layout::vertical([Constraint::Length(facts::rows(page)), Constraint::Fill(1)])
+                .areas(area);
+        return Parts {
+            bar,
+            facts,
+            charts,
+            ..Parts::default()
+        };
+    }
     let lines: usize = (0..listed.len())
         .map(|row| {
-            if row == selected {
+            if Some(row) == selected {
                 whole(listed, row, area.width).len()
             } else {
                 1
@@ -65,18 +117,21 @@ fn layout(context: &ScreenContext<'_>, listed: &[Finding], selected: usize, calm
     let hops_rows = hops::rows(context);
     // The answer comes first: where there is no room for both, the hops give way to a part.
     let room = (area.height.saturating_sub(hops_rows + 1)).max(area.height * 2 / 3);
+    let gap = Constraint::Length(u16::from(is_wide(area)));
     let [findings, _, hops, _, charts] = Layout::vertical([
         Constraint::Length(wanted.min(room)),
-        Constraint::Length(u16::from(is_wide(area))),
+        gap,
         Constraint::Length(hops_rows),
-        Constraint::Length(1),
-        Constraint::Max(CHART_ROWS_MAX),
+        gap,
+        Constraint::Fill(1),
     ])
     .areas(area);
     Parts {
+        bar,
         findings,
         hops,
         charts,
+        facts: Rect::default(),
     }
 }
 
@@ -85,9 +140,17 @@ impl Screen for Overview {
         match event {
             ScreenEvent::Act(action) => self.act(action, context),
             ScreenEvent::Click(position) => self.click(position, context),
-            ScreenEvent::Enter
-            | ScreenEvent::Leave
-            | ScreenEvent::Key(_)
+            ScreenEvent::Drag(position) => {
+                let parts = self.parts(context);
+                self.charts.point(self.page, parts.charts, position);
+            }
+            ScreenEvent::Enter => {
+                self.is_hidden = false;
+                self.ask(context);
+            }
+            ScreenEvent::Leave => self.is_hidden = true,
+            ScreenEvent::Tick if !self.is_hidden => self.ask(context),
+            ScreenEvent::Key(_)
             | ScreenEvent::Paste(_)
             | ScreenEvent::Scroll(..)
             | ScreenEvent::Resize
@@ -98,40 +161,181 @@ impl Screen for Overview {
     fn view(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
         let area = context.body;
         let listed = listed(context);
-        let selected = self.selected.min(listed.len().saturating_sub(1));
         let calm = calm_lines(context, usize::from(area.width)).len();
-        let parts = layout(context, &listed, selected, calm);
-        self.draw_findings(context, &listed, canvas, parts.findings);
-        Hops::of(context).draw(context.theme, canvas, parts.hops);
+        let parts = layout(context, self.page, &listed, (self.finding(&listed), calm));
+        bar::draw(&self.charts, self.page, context, canvas, parts.bar);
+        if self.page == Page::Pipeline {
+            self.draw_findings(context, &listed, canvas, parts.findings);
+            let selected = self.selected.hop();
+            Hops::of(context).draw(selected, context.theme, canvas, parts.hops);
+        }
+        if self.page == Page::Alarms {
+            return self.alarms.draw(context, canvas, parts.charts);
+        }
+        let facts = facts::lines(self.page, self.known(), context);
+        canvas.render_widget(Paragraph::new(facts), parts.facts);
         if parts.charts.height >= CHART_ROWS_MIN {
-            charts::draw(context, canvas, parts.charts);
+            charts_view::draw(&self.charts, self.page, context, canvas, parts.charts);
         }
     }
 
     fn key_context(&self) -> KeyContext {
         KeyContext::Screen(ScreenId::Overview)
     }
+
+    fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<Label> {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other keys always do the same"
+        )]
+        match binding.action {
+            Action::NextPage => Some("page".into()),
+            Action::Earlier => self.page.has_charts().then(|| "cursor".into()),
+            _ => Some(binding.label.into()),
+        }
+    }
+
+    fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        self.charts.long.loading_since()
+    }
 }
 
 impl Overview {
-    fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+    /// What the charts show, computed again where that has changed.
+    pub(crate) fn prepare(&mut self, context: &ScreenContext<'_>) {
+        if !self.is_hidden {
+            self.charts.prepare(self.page, context);
+        }
+    }
+
+    pub(crate) fn history_came(&mut self, answer: Answer<Box<LongHistory>>, now: DateTime<Utc>) {
+        self.charts.history_came(answer, now);
+    }
+
+    pub(crate) fn changes_came(&mut self, answer: Answer<Vec<Mark>>, now: DateTime<Utc>) {
+        self.charts.changes.settle(answer, now);
+    }
+
+    pub(crate) fn deployment_came(
+        &mut self,
+        answer: Answer<Option<DateTime<Utc>>>,
+        now: DateTime<Utc>,
+    ) {
+        self.charts.deployment.settle(answer, now);
+    }
+
+    pub(crate) fn alarms_came(&mut self, answer: Answer<Vec<AlarmState>>, now: DateTime<Utc>) {
+        self.alarms.came(answer, now);
+    }
+
+    pub(crate) fn storage_came(&mut self, answer: Answer<Storage>, now: DateTime<Utc>) {
+        self.storage.settle(answer, now);
+    }
+
+    /// Asks for what the page shows and is due.
+    fn ask(&mut self, context: &mut UpdateContext<'_>) {
+        self.charts.ask(self.page, context);
+        let interval = context.pipeline.polling.budgets;
+        match self.page {
+            Page::Alarms => self.alarms.ask(context),
+            // Nothing that the console reads by itself wakes a paused database.
+            Page::Database
+                if !context.environment.database_pauses
+                    && self.storage.is_due(interval, context.now) =>
+            {
+                self.fetch_storage(context);
+            }
+            Page::Pipeline | Page::Charts | Page::Functions | Page::Api | Page::Database => {}
+        }
+    }
+
+    fn fetch_storage(&mut self, context: &mut UpdateContext<'_>) {
+        context
+            .outbox
+            .fetch(&mut self.storage, Reply::Storage, Request::Storage);
+    }
+
+    fn refresh(&mut self, context: &mut UpdateContext<'_>) {
+        self.charts.refresh(self.page, context);
+        match self.page {
+            Page::Alarms => self.alarms.fetch(context),
+            Page::Database => self.fetch_storage(context),
+            Page::Pipeline | Page::Charts | Page::Functions | Page::Api => {}
+        }
+    }
+
+    fn known(&self) -> facts::Known<'_> {
+        facts::Known {
+            storage: &self.storage,
+            deployed_at: self.charts.deployment.value().copied().flatten(),
+            long: self.charts.long.value().map(|long| &*long.history.value),
+        }
+    }
+
+    /// The row of the selected finding.
+    fn finding(&self, listed: &[Finding]) -> Option<usize> {
+        let row = self.selected.finding()?;
+        Some(row.min(listed.len().saturating_sub(1)))
+    }
+
+    fn parts(&self, context: &ScreenContext<'_>) -> Parts {
         let listed = listed(context);
-        let last = listed.len().saturating_sub(1);
-        let selected = self.selected.min(last);
-        self.selected = if action == Action::Up {
-            selected.saturating_sub(1)
-        } else if action == Action::Down {
-            (selected + 1).min(last)
-        } else if matches!(action, Action::First | Action::PageUp) {
-            0
-        } else if matches!(action, Action::Last | Action::PageDown) {
-            last
-        } else {
-            selected
-        };
-        if action == Action::Open
-            && let Some(finding) = listed.get(self.selected)
-        {
+        let calm = calm_lines(context, usize::from(context.body.width)).len();
+        layout(context, self.page, &listed, (self.finding(&listed), calm))
+    }
+
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other actions move the selection, or belong to other screens"
+    )]
+    fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+        match action {
+            Action::NextPage => self.show(self.page.step(1), context),
+            Action::PreviousPage => self.show(self.page.step(Page::ALL.len() - 1), context),
+            Action::ShowRange(range) => self.charts.choose(range, self.page, context),
+            Action::Earlier => self.charts.move_cursor(-1),
+            Action::Later => self.charts.move_cursor(1),
+            Action::Back => {
+                if !self.charts.remove_cursor() {
+                    self.show(Page::Pipeline, context);
+                }
+            }
+            Action::Refresh => self.refresh(context),
+            _ if self.page == Page::Alarms => {
+                let area = self.parts(context).charts;
+                self.alarms.act(action, context, area);
+            }
+            Action::Open => self.open(context),
+            _ => self.select(action, context),
+        }
+    }
+
+    fn show(&mut self, page: Page, context: &mut UpdateContext<'_>) {
+        self.page = page;
+        self.ask(context);
+    }
+
+    fn go(&mut self, goal: Goal, context: &mut UpdateContext<'_>) {
+        match goal {
+            Goal::Page(page) => self.show(page, context),
+            Goal::Screen(screen) => context.outbox.handovers.push(Handover::GoTo(screen)),
+        }
+    }
+
+    /// Goes to what explains the selected finding or number.
+    fn open(&mut self, context: &mut UpdateContext<'_>) {
+        if self.page != Page::Pipeline {
+            if let Some(goal) = self.charts.goal(self.page) {
+                self.go(goal, context);
+            }
+            return;
+        }
+        if let Some(hop) = self.selected.hop() {
+            return self.go(hop.goal(), context);
+        }
+        let listed = listed(context);
+        let finding = self.finding(&listed).and_then(|row| listed.get(row));
+        if let Some(finding) = finding {
             match finding.screen {
                 Some(screen) => context.outbox.handovers.push(Handover::GoTo(screen)),
                 None => context.notify(finding.tone, finding.advice.clone()),
@@ -139,29 +343,72 @@ impl Overview {
         }
     }
 
-    /// Selects a finding, opens the selected one.
+    fn select(&mut self, action: Action, context: &UpdateContext<'_>) {
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "the other actions belong to other screens"
+        )]
+        let rows = match action {
+            Action::Up => -1,
+            Action::Down => 1,
+            Action::First | Action::PageUp => isize::MIN / 2,
+            Action::Last | Action::PageDown => isize::MAX / 2,
+            _ => return,
+        };
+        if self.page == Page::Pipeline {
+            let has_budgets = budgets::line(context).is_some();
+            let findings = listed(context).len();
+            self.selected = self.selected.moved(rows, findings, has_budgets);
+        } else {
+            self.charts.select(self.page, rows);
+        }
+    }
+
+    /// A page, a range, a moment of the charts, or a finding: selects it, opens the selected one.
     fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
+        let parts = self.parts(context);
+        match bar::target_at((self.page, self.charts.range), parts.bar, position) {
+            Some(Target::Page(page)) => return self.show(page, context),
+            Some(Target::Range(range)) => return self.charts.choose(range, self.page, context),
+            None => {}
+        }
+        if self.page == Page::Alarms {
+            return self.alarms.click(position, context, parts.charts);
+        }
+        if self.charts.point(self.page, parts.charts, position) {
+            return;
+        }
+        let has_budgets = budgets::line(context).is_some();
+        if let Some(hop) = hops::hop_at(parts.hops, position, has_budgets) {
+            return self.click_hop(hop, context);
+        }
         let listed = listed(context);
-        let selected = self.selected.min(listed.len().saturating_sub(1));
-        let parts = layout(context, &listed, selected, 0);
+        let selected = self.finding(&listed);
         if !parts.findings.contains(position) || position.y == parts.findings.y {
             return;
         }
         let line = usize::from(position.y - parts.findings.y - 1)
             + hidden(&listed, selected, parts.findings);
         // The selected finding may take several lines.
-        let extra = whole(&listed, selected, context.body.width)
-            .len()
-            .saturating_sub(1);
-        let row = if line <= selected {
-            line
-        } else {
-            line.saturating_sub(extra).max(selected)
+        let row = match selected {
+            Some(selected) if line > selected => {
+                let lines = whole(&listed, selected, context.body.width).len();
+                line.saturating_sub(lines.saturating_sub(1)).max(selected)
+            }
+            Some(_) | None => line,
         };
-        if row == selected {
-            self.act(Action::Open, context);
+        if Some(row) == selected {
+            self.open(context);
         } else if row < listed.len() {
-            self.selected = row;
+            self.selected = Selected::Finding(row);
+        }
+    }
+
+    fn click_hop(&mut self, hop: HopId, context: &mut UpdateContext<'_>) {
+        if self.selected == Selected::Hop(hop) {
+            self.open(context);
+        } else {
+            self.selected = Selected::Hop(hop);
         }
     }
 
@@ -175,13 +422,13 @@ impl Overview {
         let theme = context.theme;
         let width = usize::from(area.width);
         let mut lines = vec![title_line(context, listed, width)];
-        let selected = self.selected.min(listed.len().saturating_sub(1));
+        let selected = self.finding(listed);
         for (row, finding) in listed.iter().enumerate() {
             let head = |marker: &'static str| {
                 let tone = Span::styled(sign(finding.tone), theme.tone(finding.tone));
                 vec![Span::raw(marker), tone, Span::raw(" ")]
             };
-            if row != selected {
+            if Some(row) != selected {
                 let mut line = Line::from(head(" "));
                 let room = width.saturating_sub(HEAD_COLUMNS);
                 let text = whole_words(&visible(&finding.text), room);
@@ -208,7 +455,10 @@ impl Overview {
 }
 
 /// Findings that give way above the selected one, so that it is read in full.
-fn hidden(listed: &[Finding], selected: usize, area: Rect) -> usize {
+fn hidden(listed: &[Finding], selected: Option<usize>, area: Rect) -> usize {
+    let Some(selected) = selected.filter(|selected| *selected < listed.len()) else {
+        return 0;
+    };
     let through = 1 + selected + whole(listed, selected, area.width).len();
     through
         .saturating_sub(usize::from(area.height))

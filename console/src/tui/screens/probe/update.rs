@@ -32,7 +32,10 @@ impl Screen for Probes {
             }
             // The question was asked of somebody who looked at it.
             ScreenEvent::Leave => self.question = None,
-            ScreenEvent::Enter | ScreenEvent::Key(_) | ScreenEvent::Paste(_) => {}
+            ScreenEvent::Drag(_)
+            | ScreenEvent::Enter
+            | ScreenEvent::Key(_)
+            | ScreenEvent::Paste(_) => {}
         }
     }
 

@@ -31,7 +31,7 @@ impl Screen for Publish {
     fn update(&mut self, event: ScreenEvent<'_>, context: &mut UpdateContext<'_>) {
         match event {
             ScreenEvent::Enter => self.enter(context),
-            ScreenEvent::Leave => {}
+            ScreenEvent::Drag(_) | ScreenEvent::Leave => {}
             ScreenEvent::Act(action) => self.act(action, context),
             ScreenEvent::Key(key) => self.key(key, context),
             ScreenEvent::Paste(text) => match self.mode {

@@ -32,6 +32,7 @@ impl Screen for Records {
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
             ScreenEvent::Resize => self.settle_layout(context.body),
             ScreenEvent::Tick => self.tick(context),
+            ScreenEvent::Drag(_) => {}
         }
     }
 

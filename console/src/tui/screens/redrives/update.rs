@@ -40,6 +40,7 @@ impl Screen for Redrives {
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
             ScreenEvent::Resize => self.resize(context),
             ScreenEvent::Tick => self.tick(context),
+            ScreenEvent::Drag(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@
 mod alarms;
 mod attention;
 mod budgets;
+mod charts;
 mod freshness;
 mod sleeping;
 mod stage;
@@ -48,9 +49,9 @@ fn every_size_is_drawn() {
 fn a_request_under_way_is_not_sent_again() {
     let mut harness = start(80, 24);
     harness.tick();
-    assert_eq!(harness.requests.len(), 7);
+    assert_eq!(harness.requests.len(), 9);
     harness.pass(60);
-    assert_eq!(harness.requests.len(), 7);
+    assert_eq!(harness.requests.len(), 9);
 }
 
 #[test]
@@ -113,10 +114,10 @@ fn topic_has_what_was_published_and_the_queue_also_what_a_redrive_sends() {
         let width = if height == 24 { 80 } else { 160 };
         let seen = harness_in(State::Healthy, width, height);
         assert!(row(&seen, "/s in").contains("● 48.0/s in"));
-        assert!(row(&seen, "─ Queue ").contains("in 50.0/s"));
+        assert!(row(&seen, "─ In and out ").contains("in 50.0/s"));
         let unknown = harness_in(State::NoMetrics, width, height);
         assert!(row(&unknown, "○ – in").contains("○ – in"));
-        assert!(row(&unknown, "─ Queue ").contains("in – "));
+        assert!(row(&unknown, "─ In and out ").contains("in – "));
     }
 }
 

@@ -89,6 +89,8 @@ fn untouched_hour_reads_no_database_and_few_metrics() {
     // terraform/README.md computes what an open console costs from these.
     let expected = [
         ("ApiHealth", 20),
+        ("Changes", 60),
+        ("Deployment", 1),
         ("ErrorBudgets", 1),
         ("History", 20),
         ("Queue", 220),

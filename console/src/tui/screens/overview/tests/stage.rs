@@ -14,17 +14,21 @@ use strum::VariantArray;
 
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
+use crate::tui::plot::Mark;
 use crate::tui::request::{Reply, Request};
 use crate::tui::testing::{Harness, environment, now};
 use crate::tui::theme::Theme;
 use pipeline::IngestHistory;
 use pipeline::RaisedAlarm;
+use pipeline::alarm_states::{AlarmCondition, AlarmState};
+use pipeline::long_history::{ApiHistory, DatabaseHistory, FunctionHistory, LongHistory};
 use pipeline::model::{
     ApiHealth, History, Point, QueueDepth, QueueRole, QueueSettings, QueueSnapshot, ReadPath,
     RecordTotals,
 };
 use pipeline::oldest_age::OldestAge;
 use pipeline::slo::{ErrorBudget, Objective};
+use pipeline::storage::Storage;
 
 /// Every state that the overview can be seen in.
 #[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
@@ -142,6 +146,67 @@ pub(crate) fn history(dead_letters: f64) -> History {
     }
 }
 
+/// Metrics of 200 periods; nothing was measured in some of them.
+pub(crate) fn long(period_secs: i64) -> LongHistory {
+    #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+    let points = |value: fn(f64) -> f64| -> Vec<Point> {
+        (0..200)
+            .filter(|period| !(160..166).contains(period))
+            .map(|period| Point {
+                at: now() - Duration::seconds(period_secs * (200 - period)),
+                value: value(period as f64),
+            })
+            .collect()
+    };
+    let secs = f64::from(u32::try_from(period_secs).unwrap());
+    let per_sec = |value: fn(f64) -> f64| -> Vec<Point> {
+        let mut points = points(value);
+        for point in &mut points {
+            point.value *= secs;
+        }
+        points
+    };
+    LongHistory {
+        hops: History {
+            period_secs: u32::try_from(period_secs).unwrap(),
+            depth: points(|n| (n * 37.0) % 400.0),
+            oldest_age_secs: points(|n| (n * 13.0) % 200.0),
+            published: per_sec(|_| 48.0),
+            sent: per_sec(|n| 40.0 + 20.0 * (n / 9.0).sin()),
+            deleted: per_sec(|n| 40.0 + 20.0 * (n / 9.0 - 0.7).sin()),
+            dead_letters: points(|n| (n / 5.0).floor()),
+            dead_letter_age_secs: Vec::new(),
+            ingest: Some(Box::new(IngestHistory {
+                stored: per_sec(|_| 45.0),
+                lag_p50_ms: points(|n| 180.0 + n),
+                lag_max_ms: points(|n| 900.0 + 3.0 * n),
+                ..IngestHistory::default()
+            })),
+        },
+        function: FunctionHistory {
+            invocations: per_sec(|n| 4.0 + (n / 20.0).sin()),
+            errors: points(|n| if n == 150.0 { 3.0 } else { 0.0 }),
+            throttles: points(|_| 0.0),
+            duration_p50_ms: points(|n| 40.0 + n % 7.0),
+            duration_p99_ms: points(|n| 84.0 + n % 31.0),
+            concurrency: points(|n| 3.0 + (n % 3.0)),
+            database_ms: points(|n| 21.0 + n % 5.0),
+        },
+        api: ApiHistory {
+            requests: per_sec(|n| 12.0 + n % 4.0),
+            client_errors: points(|n| n % 2.0),
+            server_errors: points(|_| 0.0),
+            latency_p50_ms: points(|_| 9.0),
+            latency_p99_ms: points(|n| 41.0 + n % 11.0),
+        },
+        database: DatabaseHistory {
+            capacity_acu: points(|n| 2.0 + (n / 30.0).sin()),
+            connections: points(|n| 31.0 + n % 3.0),
+            volume_bytes: points(|_| 7.3e9),
+        },
+    }
+}
+
 /// A publisher that writes wrong events, and a database that is away at times.
 pub(crate) fn failing() -> History {
     let mut history = history(37.0);
@@ -190,6 +255,55 @@ pub(crate) fn silent() -> History {
     history
 }
 
+pub(crate) fn alarm_states() -> Vec<AlarmState> {
+    let alarm = |name: &str, condition, minutes, notifies| AlarmState {
+        name: format!("events-{name}"),
+        condition,
+        since: Some(now() - Duration::minutes(minutes)),
+        reason: format!(
+            "Threshold Crossed: 1 datapoint [{minutes}.0 (18/11/26 11:00:00)] was greater than the \
+             threshold (0.0)."
+        ),
+        what_to_do: Some(format!("terraform/OPERATIONS.md#{name}")),
+        notifies,
+    };
+    let calm = [
+        "api-5xx",
+        "api-latency",
+        "ingest-errors",
+        "ingest-lag",
+        "ingest-throttles",
+        "lost",
+        "undelivered",
+    ];
+    let mut alarms = vec![
+        alarm("dead-letters", AlarmCondition::Alarm, 42, true),
+        AlarmState {
+            what_to_do: None,
+            ..alarm("slo-freshness-fast", AlarmCondition::Alarm, 3, false)
+        },
+        alarm(
+            "oldest-message",
+            AlarmCondition::InsufficientData,
+            60 * 50,
+            true,
+        ),
+    ];
+    alarms.extend(calm.map(|name| alarm(name, AlarmCondition::Ok, 60 * 24 * 9, true)));
+    alarms
+}
+
+pub(crate) fn storage() -> Storage {
+    Storage {
+        bytes: 7_310_000_000,
+        partitions: 94,
+        is_partial: false,
+        oldest: Some(now() - Duration::days(80)),
+        covered_until: Some(now() + Duration::days(13)),
+        default_rows: 0,
+    }
+}
+
 /// Answers the questions of the first tick.
 pub(crate) struct Pipeline {
     pub(crate) source: Result<QueueSnapshot, Fault>,
@@ -203,6 +317,11 @@ pub(crate) struct Pipeline {
     pub(crate) newest: Duration,
     pub(crate) budgets: Result<Vec<ErrorBudget>, Fault>,
     pub(crate) alarms: Result<Vec<RaisedAlarm>, Fault>,
+    /// What a longer range has, with periods of the length that is asked for.
+    pub(crate) long: fn(i64) -> Result<LongHistory, Fault>,
+    pub(crate) changes: Vec<Mark>,
+    pub(crate) alarm_states: Result<Vec<AlarmState>, Fault>,
+    pub(crate) storage: Result<Storage, Fault>,
 }
 
 /// A budget of which so much is left; `None` where nothing is known.
@@ -248,6 +367,10 @@ impl Pipeline {
             newest: Duration::seconds(1),
             budgets: Ok(unknown_budgets()),
             alarms: Ok(Vec::new()),
+            long: |period_secs| Ok(long(period_secs)),
+            changes: Vec::new(),
+            alarm_states: Ok(alarm_states()),
+            storage: Ok(storage()),
         }
     }
 
@@ -268,6 +391,10 @@ impl Pipeline {
             newest: Duration::seconds(1),
             budgets: Err(refused("read metrics")),
             alarms: Err(refused("list the raised alarms")),
+            long: |_| Err(Fault::new("read metrics: connection refused")),
+            changes: Vec::new(),
+            alarm_states: Err(refused("list the alarms")),
+            storage: Err(refused("read the partitions")),
         }
     }
 
@@ -276,6 +403,13 @@ impl Pipeline {
             Request::Queue(QueueRole::Source, to) => to.answer(read_queue(&self.source, at)),
             Request::Queue(QueueRole::DeadLetter, to) => to.answer(read_queue(&self.dead, at)),
             Request::History(to) => to.answer(self.history.clone()),
+            Request::LongHistory(asked, to) => {
+                to.answer((self.long)(asked.period_secs.into()).map(Box::new))
+            }
+            Request::AlarmStates(to) => to.answer(self.alarm_states.clone()),
+            Request::Storage(to) => to.answer(self.storage.clone()),
+            Request::Changes(to) => to.answer(Ok(self.changes.clone())),
+            Request::Deployment(to) => to.answer(Ok(Some(now() - Duration::minutes(17)))),
             Request::Totals(to) => to.answer(self.totals.clone().map(|total| RecordTotals {
                 total: total + more,
                 total_is_estimate: false,
@@ -362,7 +496,7 @@ pub(crate) fn harness_in(state: State, width: u16, height: u16) -> Harness {
             let mut harness = start(width, height);
             harness.tick();
             let requests = harness.requests.len();
-            assert_eq!(requests, 7, "each part is requested on its own");
+            assert_eq!(requests, 9, "each part is requested on its own");
             harness
         }
         State::Healthy => served(&healthy, width, height),
