@@ -135,6 +135,10 @@ pub struct AuditTrail {
     pub entries: Vec<AuditEntry>,
     /// Number of lines that could not be read: written by a newer version, or incomplete.
     pub unreadable_lines: usize,
+    /// Of these, the lines that a writer left incomplete, because it was killed or the disk was full: a change
+    /// whose line is incomplete was not begun.
+    #[serde(skip)]
+    pub cut_off_lines: usize,
     /// Changes that the log was too long to keep; known when it is read so far.
     pub dropped: Option<Dropped>,
 }
@@ -381,6 +385,7 @@ mod tests {
             let last = trail.entries.last().unwrap();
             assert_eq!(last.change.reason.as_deref(), Some("two"), "{cut}");
             assert_eq!(trail.unreadable_lines, torn, "{cut}");
+            assert_eq!(trail.cut_off_lines, torn, "{cut}");
         }
     }
 
@@ -403,7 +408,8 @@ mod tests {
         assert_eq!(reasons, [&Some("0".to_owned()), &Some("2".to_owned())]);
         assert!(trail.entries.iter().all(|entry| entry.ended_at.is_some()));
         assert_eq!(trail.unreadable_lines, 0);
-        assert_eq!(log.read().unwrap().unreadable_lines, 100_000);
+        let whole = log.read().unwrap();
+        assert_eq!((whole.unreadable_lines, whole.cut_off_lines), (100_000, 0));
     }
 
     #[test]

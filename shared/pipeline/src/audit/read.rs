@@ -46,8 +46,10 @@ impl AuditLog {
                     break 'files;
                 }
                 let line = line.map_err(|cause| self.failed("read", cause))?;
-                let known = serde_json::from_slice::<Line>(&line).ok();
-                let Some(line) = known.filter(|line| line.schema == SCHEMA) else {
+                let known = serde_json::from_slice::<Line>(&line);
+                trail.cut_off_lines +=
+                    usize::from(known.as_ref().is_err_and(serde_json::Error::is_eof));
+                let Some(line) = known.ok().filter(|line| line.schema == SCHEMA) else {
                     trail.unreadable_lines += 1;
                     continue;
                 };
