@@ -253,7 +253,7 @@ fn unknown_event_is_not_called_unseen_where_a_journal_that_may_have_it_is_damage
     assert_eq!((code, state(&traced)), (3, "unknown"), "{traced}");
     assert_eq!(unread(&traced), ["journals"], "{traced}");
     let text = traced["conclusion"]["text"].as_str().unwrap();
-    let expected = "whether this machine sent it could not be read: journal: ";
+    let expected = "not all that this machine did is known: journal: ";
     assert!(text.contains(expected), "{text}");
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use event::EventKey;
 use pipeline::environment::Folders;
 use pipeline::model::{QueueRole, ReceivedMessages};
-use redrive::trace::{EventTrace, Holding, Hop, Place, TraceRequest, trace};
+use redrive::trace::{EventTrace, Holding, Hop, Leaving, Place, TraceRequest, trace};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -61,6 +61,16 @@ impl Searching {
 
 /// Traces the event of one of the dead letters that a console has, and searches them; what it has not is visible.
 async fn traced_by_a_holder(queues: &Queues, held: &ReceivedMessages) -> EventTrace {
+    let ids = held.messages.iter().map(|message| &message.message_id);
+    let hidden = ids.cloned().collect();
+    let holding = Holding {
+        hidden,
+        ..Holding::default()
+    };
+    traced_holding(queues, held, holding).await
+}
+
+async fn traced_holding(queues: &Queues, held: &ReceivedMessages, holding: Holding) -> EventTrace {
     let folder = tempfile::tempdir().unwrap();
     let folders = Folders::at(folder.path().join("config"), folder.path().join("state"));
     let first = held.messages[0].clone();
@@ -71,10 +81,7 @@ async fn traced_by_a_holder(queues: &Queues, held: &ReceivedMessages) -> EventTr
         },
         search_dead_letters: true,
         held: vec![first],
-        holding: Holding {
-            total: held.messages.len(),
-            leaving: 0,
-        },
+        holding,
     };
     let cancel = CancellationToken::new();
     let traced = trace(&queues.pipeline, &folders, &request, &cancel).await;
@@ -129,6 +136,45 @@ async fn held_letter_whose_visibility_timeout_ended_is_found_once() {
     let facts = traced.facts.iter().filter(|fact| fact.reference == id);
     let attempts = facts.filter(|fact| fact.hop == Hop::Attempted);
     assert_eq!(attempts.count(), 1, "{traced:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_of_others_are_not_taken_for_those_whose_visibility_timeouts_ended() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    let bodies: Vec<String> = (0..4).map(|number| valid(&format!("e{number}"))).collect();
+    queues.add_dead_letters(&bodies[..2], &[]).await;
+    let long = Duration::from_secs(600);
+    let held = receive_dead_letters(&queues.pipeline, 2, long).await;
+    queues.add_dead_letters(&bodies[2..], &[]).await;
+    let _others = receive_dead_letters(&queues.pipeline, 2, long).await;
+    let handles: Vec<String> = held
+        .messages
+        .iter()
+        .map(|message| message.receipt_handle.clone())
+        .collect();
+    assert_eq!(release_dead_letters(&queues.pipeline, &handles).await, 2);
+    let traced = traced_by_a_holder(&queues, &held).await;
+    let extents = vec!["2 received and released", "the 2 that the console holds"];
+    let others = vec!["2 received by others could not be seen"];
+    assert_eq!(searched(&traced), (extents, others));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letter_that_is_being_redriven_is_not_called_there() {
+    let _machine = machine::shared();
+    let queues = Queues::start().await;
+    queues.add_dead_letters(&[valid("e0")], &[]).await;
+    let held = receive_dead_letters(&queues.pipeline, 1, Duration::from_secs(600)).await;
+    let id = held.messages[0].message_id.clone();
+    let holding = Holding {
+        leaving: [(id, Leaving::Redriven)].into(),
+        ..Holding::default()
+    };
+    let traced = traced_holding(&queues, &held, holding).await;
+    let text = &traced.conclusion.text;
+    assert!(text.contains("this console is redriving"), "{text}");
+    assert!(!text.contains("is there"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

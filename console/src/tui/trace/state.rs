@@ -88,7 +88,7 @@ impl TimeLine {
             return;
         };
         self.is_searching = search_dead_letters;
-        let (held, holding) = held.of(&key);
+        let (held, holding) = held.of(&key, context.now);
         let request = TraceRequest {
             key,
             search_dead_letters,

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use event::{EventKey, PartialIdentity};
 use pipeline::model::DeadLetter;
-use redrive::trace::Holding;
+use redrive::trace::{Holding, Leaving};
 
 /// Dead letters of one event that are handed over at most.
 const HELD_MAX: usize = 100;
@@ -16,6 +17,8 @@ pub(crate) struct Held<'a> {
     pub(crate) messages: &'a [DeadLetter],
     /// Ids of those whose visibility timeouts ended.
     pub(crate) lost: &'a HashSet<String>,
+    /// When the first visibility timeout ends.
+    pub(crate) hidden_until: Option<DateTime<Utc>>,
     /// Ids of those that are being redriven.
     pub(crate) moving: &'a HashSet<String>,
     /// Ids of those that are being deleted.
@@ -23,28 +26,36 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
-    /// Those of one event, and how many there are of all.
-    pub(super) fn of(self, key: &EventKey) -> (Vec<DeadLetter>, Holding) {
+    /// Those of one event, and the ids of all. After the end of a visibility timeout that was not extended, others
+    /// may have received any of them: none counts as held.
+    pub(super) fn of(self, key: &EventKey, now: DateTime<Utc>) -> (Vec<DeadLetter>, Holding) {
         let is_of = |identity: &PartialIdentity| {
             identity.source.as_ref() == Some(&key.source) && identity.id.as_ref() == Some(&key.id)
         };
+        let is_over = self.hidden_until.is_some_and(|until| until <= now);
         let mut of_event = Vec::new();
         let mut holding = Holding::default();
         for message in self.messages {
             let id = &message.message_id;
-            let is_leaving = self.moving.contains(id)
-                || self.deleting.is_some_and(|deleting| deleting.contains(id));
             // A redrive or a deletion extends its messages itself.
-            if self.lost.contains(id) && !is_leaving {
+            if let Some(leaving) = self.leaving(id) {
+                holding.leaving.insert(id.clone(), leaving);
+            } else if is_over || self.lost.contains(id) {
                 continue;
+            } else {
+                holding.hidden.insert(id.clone());
             }
-            holding.total += 1;
-            holding.leaving += usize::from(is_leaving);
             if of_event.len() < HELD_MAX && is_of(&message.identity) {
                 of_event.push(message.clone());
             }
         }
         (of_event, holding)
+    }
+
+    fn leaving(self, id: &str) -> Option<Leaving> {
+        let is_deleting = self.deleting.is_some_and(|deleting| deleting.contains(id));
+        let moving = self.moving.contains(id).then_some(Leaving::Redriven);
+        moving.or(is_deleting.then_some(Leaving::Deleted))
     }
 }
 

@@ -3,18 +3,21 @@
 //! Invariant: local files are read and nobody is asked. A change that may have been about the event, and does not say
 //! so, is counted as such.
 
+use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use event::EventKey;
-use pipeline::audit::{AuditEntry, AuditLog, Operation};
+use pipeline::audit::{AuditEntry, AuditLog, Ending, Operation};
 use pipeline::ledger_identity;
+use pipeline::text::in_words;
 use serde_json::Value;
 
-use super::conclusion::moment;
-use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use super::evidence::Known;
+use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact, UnreadCause};
 use super::journals::Sought;
+use super::words::moment;
 use crate::retention::bodies;
 
 /// Changes of the environment that are read.
@@ -26,10 +29,8 @@ const COPIES_WITHIN: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct AuditAnswer {
     pub(super) findings: Findings,
-    /// When this console published it last, if that may have happened.
-    pub(super) published_at: Option<DateTime<Utc>>,
-    /// The newest deletion with a copy that has it.
-    pub(super) deleted: Option<(DateTime<Utc>, String)>,
+    /// The publications of it that SNS took or may have taken, and the deletions with a copy that has it.
+    pub(super) known: Vec<(DateTime<Utc>, Known)>,
 }
 
 /// Changes that may have been about the event.
@@ -39,6 +40,7 @@ struct Silent {
     erasures: usize,
     without_copy: usize,
     late_copies: usize,
+    unreadable_copies: usize,
     without_details: usize,
 }
 
@@ -49,6 +51,8 @@ enum Look {
     Absent,
     /// The time was over before its end.
     Late,
+    /// It is there no more: copies are removed by age, and by hand.
+    Gone,
     Unreadable,
 }
 
@@ -75,8 +79,8 @@ fn search_with(
     let trail = match read {
         Ok(trail) => trail,
         Err(error) => {
-            let gap = Gap::failed(Place::AuditLog, error.to_string());
-            answer.findings.gaps.push(gap);
+            let findings = &mut answer.findings;
+            findings.not_read(Place::AuditLog, UnreadCause::AuditLog, error.to_string());
             return answer;
         }
     };
@@ -89,21 +93,24 @@ fn search_with(
     let since = trail.entries.first().map(|entry| moment(entry.begun_at));
     let since = since.map_or_else(String::new, |since| format!(" since {since}"));
     let extent = format!(
-        "{} changes of this environment from this machine{since}, at most {CHANGES_MAX}",
-        trail.entries.len()
+        "{} of this environment from this machine{since}, at most {CHANGES_MAX}",
+        in_words(trail.entries.len() as u64, "change")
     );
     answer.findings.searched(Place::AuditLog, extent);
-    if trail.unreadable_lines > 0 {
-        let reason = format!("{} lines could not be read", trail.unreadable_lines);
-        answer
-            .findings
-            .gaps
-            .push(Gap::failed(Place::AuditLog, reason));
+    // Of a line that was cut off, the change was not begun.
+    let unreadable = trail.unreadable_lines.saturating_sub(trail.cut_off_lines);
+    if unreadable > 0 {
+        let reason = format!(
+            "{} could not be read: damaged, or written by a newer version",
+            in_words(unreadable as u64, "line")
+        );
+        let findings = &mut answer.findings;
+        findings.not_read(Place::AuditLog, UnreadCause::AuditLog, reason);
     }
     if let Some(dropped) = trail.dropped {
         let reason = format!(
-            "the log was too long to keep {} changes until {}",
-            dropped.changes,
+            "the log was too long to keep {} until {}",
+            in_words(dropped.changes, "change"),
             moment(dropped.until)
         );
         answer
@@ -111,24 +118,21 @@ fn search_with(
             .gaps
             .push(Gap::unrecorded(Place::AuditLog, reason));
     }
-    answer.findings.gaps.extend(silent.gaps());
+    silent.add_to(&mut answer.findings);
     answer
 }
 
 impl Silent {
-    fn gaps(self) -> Vec<Gap> {
+    fn add_to(self, findings: &mut Findings) {
         let Self {
             files,
             erasures,
             without_copy,
             late_copies,
+            unreadable_copies,
             without_details,
         } = self;
-        let late = format!(
-            "deletions from this machine whose copies were not searched within {} s",
-            COPIES_WITHIN.as_secs()
-        );
-        let reasons = [
+        let unrecorded = [
             (
                 files,
                 "publications of files from this machine, whose events the log does not list",
@@ -139,18 +143,28 @@ impl Silent {
             ),
             (
                 without_copy,
-                "deletions from this machine without a copy that could be searched",
+                "deletions from this machine that have no copy, or whose copy is there no more",
             ),
-            (late_copies, &late),
             (
                 without_details,
                 "changes from this machine whose details were too long or were erased",
             ),
         ];
-        let known = reasons.into_iter().filter(|(number, _)| *number > 0);
-        known
-            .map(|(number, what)| Gap::unrecorded(Place::AuditLog, format!("{what}: {number}")))
-            .collect()
+        for (number, what) in unrecorded.into_iter().filter(|(number, _)| *number > 0) {
+            let gap = Gap::unrecorded(Place::AuditLog, format!("{what}: {number}"));
+            findings.gaps.push(gap);
+        }
+        let late = format!("was not searched within {} s", COPIES_WITHIN.as_secs());
+        let unread = [
+            (late_copies, UnreadCause::Time, late.as_str()),
+            (unreadable_copies, UnreadCause::File, "could not be read"),
+        ];
+        for (number, cause, why) in unread.into_iter().filter(|(number, ..)| *number > 0) {
+            let deletions = in_words(number as u64, "deletion");
+            let reason =
+                format!("the copy of what was deleted {why}: {deletions} from this machine");
+            findings.not_read(Place::AuditLog, cause, reason);
+        }
     }
 }
 
@@ -158,7 +172,8 @@ impl AuditAnswer {
     /// There is none.
     pub(super) fn unread(why: String) -> Self {
         let mut answer = Self::default();
-        answer.findings.gaps.push(Gap::failed(Place::AuditLog, why));
+        let findings = &mut answer.findings;
+        findings.not_read(Place::AuditLog, UnreadCause::Time, why);
         answer
     }
 
@@ -205,20 +220,26 @@ impl AuditAnswer {
     }
 
     fn published(&mut self, entry: &AuditEntry) {
-        let counted = |name: &str| {
-            let ending = entry.ending.as_ref();
-            ending.is_some_and(|ending| ending.counts.get(name).is_some_and(|number| *number > 0))
+        let counted = |name| {
+            entry
+                .ending
+                .as_ref()
+                .map_or(0, |ending| counted(ending, name))
         };
-        let (standing, outcome) = if counted("published") {
+        let (standing, outcome) = if counted("published") > 0 {
             (Standing::Good, "SNS confirmed it")
-        } else if counted("failed") {
+        } else if counted("failed") > counted("unconfirmed") {
             (Standing::Bad, "SNS did not take it")
         } else {
             (Standing::Doubtful, "no answer of SNS is on record")
         };
-        if standing != Standing::Bad {
-            self.published_at = self.published_at.max(Some(entry.begun_at));
-        }
+        let known = match standing {
+            Standing::Good => Some(Known::Sent),
+            Standing::Doubtful => Some(Known::PerhapsSent),
+            Standing::Bad | Standing::Neutral => None,
+        };
+        self.known
+            .extend(known.map(|known| (entry.begun_at, known)));
         let text = format!(
             "published to {} by {}: {outcome}",
             entry.change.target,
@@ -276,35 +297,48 @@ impl AuditAnswer {
                 silent.late_copies += 1;
                 return;
             }
-            Some(Look::Unreadable) | None => {
+            Some(Look::Unreadable) => {
+                silent.unreadable_copies += 1;
+                return;
+            }
+            Some(Look::Gone) | None => {
                 silent.without_copy += 1;
                 return;
             }
         }
         let file = export.unwrap_or_default();
-        let counts = entry.ending.as_ref().map(|ending| &ending.counts);
-        let deleted = counts.and_then(|counts| counts.get("deleted").copied());
-        let outcome = match (entry.change.operation, deleted) {
-            (Operation::Purge, _) => "the queue was purged".to_owned(),
-            (_, Some(deleted)) if deleted == entry.change.planned => "all were deleted".to_owned(),
-            (_, Some(deleted)) => format!("{deleted} of {} were deleted", entry.change.planned),
+        let planned = entry.change.planned;
+        let ending = entry.ending.as_ref();
+        let is_purge = entry.change.operation == Operation::Purge;
+        let outcome = match (is_purge, ending) {
             (_, None) => "its end is not on record".to_owned(),
-        };
-        let text = format!(
-            "among {} dead letters of a {} by {}: {outcome}; the copy is in {file}",
-            entry.change.planned,
-            if entry.change.operation == Operation::Purge {
-                "purge"
-            } else {
-                "deletion"
+            (true, Some(ending)) if ending.error.is_none() => "the queue was purged".to_owned(),
+            (true, Some(_)) => "SQS did not confirm it".to_owned(),
+            (false, Some(ending)) => match counted(ending, "deleted") {
+                deleted if deleted == planned => "all were deleted".to_owned(),
+                deleted => format!("{deleted} of {planned} were deleted"),
             },
+        };
+        let is_certain = ending.is_some_and(|ending| match is_purge {
+            true => ending.error.is_none(),
+            false => counted(ending, "deleted") == planned,
+        });
+        let is_refused = ending.is_some_and(|ending| {
+            let perhaps = ["deleted", "unknown", "unconfirmed"];
+            !is_purge && perhaps.iter().all(|name| counted(ending, name) == 0)
+        });
+        let text = format!(
+            "among {} of a {} by {}: {outcome}; the copy is in {file}",
+            in_words(planned, "dead letter"),
+            if is_purge { "purge" } else { "deletion" },
             who(entry)
         );
         self.add(entry, Hop::Deleted, Standing::Bad, text);
-        self.deleted = self
-            .deleted
-            .take()
-            .max(Some((entry.begun_at, file.to_owned())));
+        if !is_refused {
+            let file = file.to_owned();
+            let known = Known::Deleted { file, is_certain };
+            self.known.push((entry.begun_at, known));
+        }
     }
 }
 
@@ -314,6 +348,7 @@ fn look_for(path: &Path, sought: &Sought<'_>, until: Instant) -> Look {
         Ok(Some(true)) => {}
         Ok(Some(false)) => return Look::Absent,
         Ok(None) => return Look::Late,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Look::Gone,
         Err(_) => return Look::Unreadable,
     }
     let (mut is_found, mut is_late) = (false, false);
@@ -333,6 +368,10 @@ fn look_for(path: &Path, sought: &Sought<'_>, until: Instant) -> Look {
 fn is_identity(event: &Value, key: &EventKey) -> bool {
     let part = |name: &str| event.get(name).and_then(Value::as_str);
     (part("source"), part("id")) == (Some(key.source.as_str()), Some(key.id.as_str()))
+}
+
+fn counted(ending: &Ending, name: &str) -> u64 {
+    ending.counts.get(name).copied().unwrap_or_default()
 }
 
 fn who(entry: &AuditEntry) -> &str {

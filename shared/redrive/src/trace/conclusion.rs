@@ -1,12 +1,17 @@
 //! Where an event is, in one sentence.
 //!
-//! Invariant: pure. It says that an event is or was stored only where the ledger knows it; what could not be read
-//! makes it [`TraceState::Unknown`], never one of the others.
+//! Invariant: pure. Each state follows from what was seen alone: that an event is or was stored from the ledger, that it
+//! is dead from a dead letter that is there and stays there. What decides and was not read makes it
+//! [`TraceState::Unknown`], never one of the others.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use event::{RecordId, Verdict};
-use pipeline::text::{in_words, is_or_are, messages_in_words};
+use pipeline::text::{in_words, messages_in_words};
 use serde::Serialize;
+
+use super::evidence::{Evidence, Known, Leaving, Ledger, Letter, Letters, Rest};
+use super::fact::UnreadCause;
+use super::words::moment;
 
 /// Where an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -16,15 +21,15 @@ pub enum TraceState {
     Stored,
     /// It had a record, which was erased or has expired.
     Gone,
-    /// It was sent, and the queue is not empty.
+    /// It was sent or may have been, and the queue is not empty.
     Waiting,
     /// It is a dead letter.
     Dead,
-    /// It was sent or deleted, and has no record.
+    /// This machine has sent or deleted it, is about to, or names it; it has no record.
     NotStored,
     /// Nothing that was searched knows it.
     NotSeen,
-    /// What decides it could not be read.
+    /// What decides it was not read.
     Unknown,
 }
 
@@ -55,89 +60,6 @@ pub struct Conclusion {
     pub next_step: String,
 }
 
-/// What the ledger says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Ledger {
-    /// There is a record.
-    Record {
-        record_id: RecordId,
-        ingested_at: DateTime<Utc>,
-    },
-    /// It knows the identity, and there is no record.
-    Gone(RecordId),
-    /// It does not know the identity.
-    Never,
-    /// It did not answer.
-    Unknown(String),
-}
-
-/// A dead letter of the event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Letter {
-    pub(super) message_id: String,
-    /// `SentTimestamp`.
-    pub(super) sent_at: DateTime<Utc>,
-    /// Whether that is the time of its first send, which SQS keeps where it moves a message.
-    pub(super) is_moved: bool,
-    /// `missing-attribute: "time" is required`
-    pub(super) reason: String,
-    pub(super) verdict: Verdict,
-    /// The request of the ingest that refused it.
-    pub(super) request_id: Option<String>,
-}
-
-impl Letter {
-    /// `since 2026-11-18T11:06:45Z`
-    fn when(&self) -> String {
-        let word = if self.is_moved {
-            "first sent at"
-        } else {
-            "since"
-        };
-        format!("{word} {}", moment(self.sent_at))
-    }
-}
-
-/// What the dead-letter queue says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Letters {
-    /// It was not searched; so many are there, if that could be read.
-    NotSearched(Result<u64, String>),
-    /// It was searched.
-    Searched {
-        found: Vec<Letter>,
-        seen: usize,
-        /// Whether all were seen that others had not received.
-        is_complete: bool,
-    },
-    /// It could not be searched.
-    Failed(String),
-}
-
-impl Letters {
-    pub(super) fn found(&self) -> &[Letter] {
-        match self {
-            Self::Searched { found, .. } => found,
-            Self::NotSearched(_) | Self::Failed(_) => &[],
-        }
-    }
-}
-
-/// All that the conclusion depends on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Evidence {
-    pub(super) ledger: Ledger,
-    pub(super) letters: Letters,
-    /// Messages of the source queue.
-    pub(super) queue: Result<u64, String>,
-    /// The newest send whose outcome nobody saw.
-    pub(super) sent_at: Option<DateTime<Utc>>,
-    /// The newest deletion of a dead letter of it, and the file with its copy.
-    pub(super) deleted: Option<(DateTime<Utc>, String)>,
-    /// What of this machine's files could not be read, and why.
-    pub(super) unread: Option<String>,
-}
-
 const SEARCH: &str = "search the dead letters too, which receives them: --search-dead-letters, or key d on the screen";
 
 /// Concludes for an environment.
@@ -147,7 +69,7 @@ pub(super) fn conclude(evidence: &Evidence, environment: &str) -> Conclusion {
         Ledger::Record {
             record_id,
             ingested_at,
-        } => stored(*record_id, *ingested_at, evidence.letters.found(), command),
+        } => stored(*record_id, *ingested_at, &evidence.letters, command),
         Ledger::Gone(record_id) => Conclusion {
             state: TraceState::Gone,
             text: format!(
@@ -155,10 +77,10 @@ pub(super) fn conclude(evidence: &Evidence, environment: &str) -> Conclusion {
             ),
             next_step: format!("see the erasures of this machine: {}", command("audit")),
         },
-        Ledger::Unknown(why) => unknown(why, evidence),
-        Ledger::Never => match newest(evidence.letters.found()) {
-            Some(letter) => dead(letter, command),
-            None => not_stored(evidence, command),
+        Ledger::Unknown(why) => unknown(why, &evidence.letters),
+        Ledger::Never => match newest(&evidence.letters) {
+            Some(letter) => dead(letter, leaving(&evidence.letters), command),
+            None => without_record(evidence, command),
         },
     }
 }
@@ -166,7 +88,7 @@ pub(super) fn conclude(evidence: &Evidence, environment: &str) -> Conclusion {
 fn stored(
     record_id: RecordId,
     ingested_at: DateTime<Utc>,
-    letters: &[Letter],
+    letters: &Letters,
     command: impl Fn(&str) -> String,
 ) -> Conclusion {
     let mut text = format!(
@@ -174,8 +96,13 @@ fn stored(
         moment(ingested_at)
     );
     let mut next_step = "nothing is to be done".to_owned();
+    if let Some(leaving) = leaving(letters) {
+        let what = leaving.as_str();
+        text += &format!("; this console is {what} a dead letter of the same identity");
+        next_step = after(leaving).to_owned();
+    }
     if let Some(letter) = newest(letters) {
-        text += &match letters.len() {
+        text += &match letters.found.len() {
             1 => "; a dead letter has the same identity".to_owned(),
             several => format!("; {several} dead letters have the same identity"),
         };
@@ -191,24 +118,27 @@ fn stored(
     }
 }
 
-fn unknown(why: &str, evidence: &Evidence) -> Conclusion {
-    let dead = newest(evidence.letters.found()).map(|letter| {
-        let when = letter.when();
-        format!("a dead letter of it is there, {when} ({}); ", letter.reason)
-    });
+fn unknown(why: &str, letters: &Letters) -> Conclusion {
+    let dead = match (newest(letters), leaving(letters)) {
+        (Some(letter), _) => {
+            let when = letter.when();
+            format!("a dead letter of it is there, {when} ({}); ", letter.reason)
+        }
+        (None, Some(leaving)) => {
+            format!("this console is {} a dead letter of it; ", leaving.as_str())
+        }
+        (None, None) => String::new(),
+    };
     Conclusion {
         state: TraceState::Unknown,
-        text: format!(
-            "{}whether it has a record could not be read: {why}",
-            dead.unwrap_or_default()
-        ),
+        text: format!("{dead}whether it has a record could not be read: {why}"),
         next_step: "make the database or the API reachable, and trace it again".to_owned(),
     }
 }
 
-fn dead(letter: &Letter, command: impl Fn(&str) -> String) -> Conclusion {
+fn dead(letter: &Letter, leaving: Option<Leaving>, command: impl Fn(&str) -> String) -> Conclusion {
     let id = &letter.message_id;
-    let (would, next_step) = match letter.verdict {
+    let (would, mut next_step) = match letter.verdict {
         Verdict::Ready => (
             "the ingest would take it now",
             format!("redrive it: {}", command(&format!("dlq redrive {id}"))),
@@ -226,129 +156,212 @@ fn dead(letter: &Letter, command: impl Fn(&str) -> String) -> Conclusion {
             ),
         ),
     };
+    let mut text = format!("dead, {}: {}; {would}", letter.when(), letter.reason);
+    if let Some(leaving) = leaving {
+        let what = leaving.as_str();
+        text += &format!("; this console is {what} another dead letter of it");
+        next_step = after(leaving).to_owned();
+    }
     Conclusion {
         state: TraceState::Dead,
-        text: format!("dead, {}: {}; {would}", letter.when(), letter.reason),
+        text,
         next_step,
     }
 }
 
-fn not_stored(evidence: &Evidence, command: impl Fn(&str) -> String) -> Conclusion {
-    let failed = match (&evidence.letters, &evidence.queue) {
-        (Letters::Failed(why), _) | (Letters::NotSearched(Err(why)), _) => Some(("is dead", why)),
-        (Letters::NotSearched(Ok(_)) | Letters::Searched { .. }, Err(why)) => {
-            Some(("waits in the queue", why))
-        }
-        (Letters::NotSearched(Ok(_)) | Letters::Searched { .. }, Ok(_)) => None,
-    };
-    if let Some((what, why)) = failed {
-        return Conclusion {
-            state: TraceState::Unknown,
-            text: format!("it has no record; whether it {what} could not be read: {why}"),
-            next_step: "make the queues reachable, and trace it again".to_owned(),
-        };
+/// The ledger does not know it, and no dead letter of it is there for certain.
+fn without_record(evidence: &Evidence, command: impl Fn(&str) -> String) -> Conclusion {
+    if let Some(leaving) = leaving(&evidence.letters) {
+        return being_moved(leaving, evidence);
+    }
+    if let Some(conclusion) = unreachable(evidence) {
+        return conclusion;
     }
     let in_queue = evidence.queue.as_ref().copied().unwrap_or_default();
-    let (letters, may_be_dead) = letters_in_words(&evidence.letters);
-    if let (Some(sent_at), true) = (evidence.sent_at, in_queue > 0) {
+    let letters = letters_in_words(&evidence.letters);
+    let around = format!("{}; {letters}", queue_in_words(in_queue));
+    let newest = evidence.newest_known();
+    let is_proved = newest.is_some_and(|(_, known)| known.is_proof());
+    if let Some(unread) = evidence.unread.as_ref().filter(|_| !is_proved) {
+        let known = newest.map(|newest| format!("{}; ", known_in_words(newest)));
+        return Conclusion {
+            state: TraceState::Unknown,
+            text: format!(
+                "it has no record; {}not all that this machine did is known: {}; {around}",
+                known.unwrap_or_default(),
+                unread.text
+            ),
+            next_step: read_it(unread.cause, command),
+        };
+    }
+    let Some(newest) = newest else {
+        let next_step = "check SOURCE and ID; ask the publisher whether SNS confirmed it";
+        return Conclusion {
+            state: TraceState::NotSeen,
+            text: format!("not seen: the ledger does not know it; {around}"),
+            next_step: search_or(&evidence.letters, next_step.to_owned()),
+        };
+    };
+    let what = known_in_words(newest);
+    if newest.1.is_send() && in_queue > 0 {
         return Conclusion {
             state: TraceState::Waiting,
             text: format!(
-                "it has no record yet: it was sent at {}, {} in the queue, and one may be it; {letters}",
-                moment(sent_at),
-                are(in_queue)
+                "it has no record yet: {what}; the queue reports {}, and one may be it; {letters}",
+                messages_in_words(in_queue)
             ),
             next_step: format!("see whether the ingest keeps up: {}", command("status")),
         };
     }
-    let queue = match in_queue {
-        0 => "the queue is empty".to_owned(),
-        number => format!("{} in the queue, which cannot be searched", are(number)),
-    };
-    let last = match (&evidence.deleted, evidence.sent_at) {
-        (Some((at, file)), sent_at) if sent_at.is_none_or(|sent_at| sent_at < *at) => Some((
-            format!("a dead letter of it was deleted at {}", moment(*at)),
-            format!("its copy is in {file}; publish it again, mended where it has to be"),
-        )),
-        (_, Some(sent_at)) => Some((
-            format!("it was sent at {}", moment(sent_at)),
-            format!("balance the hops: {}", command("account --since 24h")),
-        )),
-        (_, None) => None,
-    };
-    let (state, text, next_step) = match (last, &evidence.unread) {
-        (Some((what, next_step)), _) => (
-            TraceState::NotStored,
-            format!("it has no record: {what}; {queue}; {letters}"),
-            next_step,
-        ),
-        (None, Some(why)) => (
-            TraceState::Unknown,
-            format!(
-                "it has no record; whether this machine sent it could not be read: {why}; {queue}; {letters}"
-            ),
-            "mend or move the file, and trace it again".to_owned(),
-        ),
-        (None, None) => (
-            TraceState::NotSeen,
-            format!("not seen anywhere: the ledger does not know it; {queue}; {letters}"),
-            "check SOURCE and ID; ask the publisher whether SNS confirmed it".to_owned(),
-        ),
+    let next_step = match &newest.1 {
+        Known::Deleted { file, .. } => {
+            format!("its copy is in {file}; publish it again, mended where it has to be")
+        }
+        Known::Sent | Known::PerhapsSent => {
+            format!("balance the hops: {}", command("account --since 24h"))
+        }
+        Known::Settled(_) | Known::Named(_) => {
+            "see the time line; publish it again where it is still wanted".to_owned()
+        }
     };
     Conclusion {
-        state,
-        text,
-        next_step: if may_be_dead {
-            SEARCH.to_owned()
-        } else {
-            next_step
-        },
+        state: TraceState::NotStored,
+        text: format!("it has no record: {what}; {around}"),
+        next_step: search_or(&evidence.letters, next_step),
     }
 }
 
-/// What the dead letters say, and whether it may be one that was not seen.
-fn letters_in_words(letters: &Letters) -> (String, bool) {
-    match letters {
-        Letters::NotSearched(Ok(0)) => ("there are no dead letters".to_owned(), false),
-        Letters::NotSearched(Ok(number)) => (
-            format!("{} in the dead-letter queue, not searched", are(*number)),
-            true,
+/// This console redrives or deletes its dead letter at this moment.
+fn being_moved(leaving: Leaving, evidence: &Evidence) -> Conclusion {
+    let sent = evidence.newest_known().filter(|(_, known)| known.is_send());
+    let sent = sent.map(|sent| format!("; {}", known_in_words(sent)));
+    Conclusion {
+        state: TraceState::NotStored,
+        text: format!(
+            "it has no record yet: this console is {} its dead letter{}",
+            leaving.as_str(),
+            sent.unwrap_or_default()
         ),
-        Letters::Searched {
-            seen,
-            is_complete: true,
-            ..
-        } => (format!("it is not among {}", dead_letters(*seen)), false),
-        Letters::Searched { seen, .. } => (
-            format!(
-                "it is not among the first {}; more were not seen",
-                dead_letters(*seen)
-            ),
-            false,
-        ),
-        Letters::NotSearched(Err(why)) | Letters::Failed(why) => (
-            format!("the dead letters could not be searched: {why}"),
-            false,
+        next_step: after(leaving).to_owned(),
+    }
+}
+
+/// A queue that could not be read may have it.
+fn unreachable(evidence: &Evidence) -> Option<Conclusion> {
+    let (what, why) = match (&evidence.letters.rest, &evidence.queue) {
+        (Rest::Failed(why) | Rest::NotSearched(Err(why)), _) => ("is dead", why),
+        (Rest::NotSearched(Ok(_)) | Rest::Nothing | Rest::Unseen, Err(why)) => {
+            ("waits in the queue", why)
+        }
+        (Rest::NotSearched(Ok(_)) | Rest::Nothing | Rest::Unseen, Ok(_)) => return None,
+    };
+    Some(Conclusion {
+        state: TraceState::Unknown,
+        text: format!("it has no record; whether it {what} could not be read: {why}"),
+        next_step: "make the queues reachable, and trace it again".to_owned(),
+    })
+}
+
+fn known_in_words((at, known): &(DateTime<Utc>, Known)) -> String {
+    let at = moment(*at);
+    match known {
+        Known::Sent => format!("it was sent at {at}"),
+        Known::PerhapsSent => format!("it may have been sent at {at}"),
+        Known::Deleted {
+            is_certain: true, ..
+        } => format!("a dead letter of it was deleted at {at}"),
+        Known::Deleted {
+            is_certain: false, ..
+        } => format!("a dead letter of it may have been deleted at {at}"),
+        Known::Settled(text) | Known::Named(text) => {
+            format!("the last that is known of it is of {at}: {text}")
+        }
+    }
+}
+
+/// How what was not read can be.
+fn read_it(cause: UnreadCause, command: impl Fn(&str) -> String) -> String {
+    match cause {
+        UnreadCause::Time => "trace it again".to_owned(),
+        UnreadCause::File => "mend or move the file, and trace it again".to_owned(),
+        UnreadCause::Newer => "trace it with the version that wrote the file".to_owned(),
+        UnreadCause::AuditLog => format!("see the changes of this machine: {}", command("audit")),
+    }
+}
+
+/// What is to be done about a letter that this console moves.
+const fn after(leaving: Leaving) -> &'static str {
+    match leaving {
+        Leaving::Redriven => {
+            "see how far the redrive is: screen 3; trace it again when it has ended"
+        }
+        Leaving::Deleted => {
+            "see how far the deletion is: screen 2; trace it again when it has ended"
+        }
+    }
+}
+
+/// The search, where there was none; only a search shows that it is not dead.
+fn search_or(letters: &Letters, next_step: String) -> String {
+    match letters.rest {
+        Rest::NotSearched(_) => SEARCH.to_owned(),
+        Rest::Nothing | Rest::Unseen | Rest::Failed(_) => next_step,
+    }
+}
+
+fn queue_in_words(number: u64) -> String {
+    match number {
+        0 => "the queue reports no messages".to_owned(),
+        number => format!(
+            "the queue reports {}, which cannot be searched",
+            messages_in_words(number)
         ),
     }
 }
 
-fn newest(letters: &[Letter]) -> Option<&Letter> {
-    letters.iter().max_by_key(|letter| letter.sent_at)
+/// What the dead letters say where none of them is of the event.
+fn letters_in_words(letters: &Letters) -> String {
+    let seen = match letters.seen {
+        0 => None,
+        1 => Some("it is not the 1 dead letter that was seen".to_owned()),
+        seen => Some(format!(
+            "it is not among the {} that were seen",
+            in_words(seen as u64, "dead letter")
+        )),
+    };
+    let other = if seen.is_some() { "other " } else { "" };
+    let rest = match &letters.rest {
+        Rest::Nothing if seen.is_some() => None,
+        Rest::Nothing => Some("a search received no dead letters".to_owned()),
+        Rest::Unseen => Some(format!(
+            "{other}dead letters may be there that were not seen"
+        )),
+        Rest::NotSearched(Ok(0)) => Some(format!(
+            "by an approximate count there are no {other}dead letters"
+        )),
+        Rest::NotSearched(Ok(number)) => Some(format!(
+            "{} by an approximate count, not searched",
+            in_words(*number, &format!("{other}dead letter"))
+        )),
+        Rest::NotSearched(Err(why)) | Rest::Failed(why) => {
+            Some(format!("{other}dead letters could not be searched: {why}"))
+        }
+    };
+    [seen, rest]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
-fn dead_letters(number: usize) -> String {
-    in_words(number as u64, "dead letter")
+fn newest(letters: &Letters) -> Option<&Letter> {
+    letters.found.iter().max_by_key(|letter| letter.sent_at)
 }
 
-/// `1 message is`, `12 messages are`
-fn are(number: u64) -> String {
-    format!("{} {}", messages_in_words(number), is_or_are(number))
-}
-
-/// To the second, UTC.
-pub(super) fn moment(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+/// What the console does with one of them; a redrive is of more interest than a deletion.
+fn leaving(letters: &Letters) -> Option<Leaving> {
+    let leaving = letters.leaving.iter().map(|(_, leaving)| *leaving);
+    leaving.max_by_key(|leaving| *leaving == Leaving::Redriven)
 }
 
 #[cfg(test)]

@@ -167,12 +167,35 @@ pub struct Search {
     pub extent: String,
 }
 
+/// Why something of this machine's files was not read, which may have the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum UnreadCause {
+    /// The time was not enough.
+    Time,
+    /// The audit log, or lines of it. It is the record of changes, and nobody moves it away.
+    AuditLog,
+    /// A file was written by a later version.
+    Newer,
+    /// A file is damaged, or cannot be read.
+    File,
+}
+
+/// Something of this machine's files that was not read and may have the event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Unread {
+    pub(super) cause: UnreadCause,
+    /// Where, what and why.
+    pub(super) text: String,
+}
+
 /// What one place knows.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     pub(super) facts: Vec<TraceFact>,
     pub(super) gaps: Vec<Gap>,
     pub(super) searches: Vec<Search>,
+    /// Each is one of the gaps too.
+    pub(super) unread: Vec<Unread>,
 }
 
 impl Findings {
@@ -181,7 +204,16 @@ impl Findings {
         self.searches.push(Search { place, extent });
     }
 
+    /// Something of this machine's files, which may have the event.
+    pub(super) fn not_read(&mut self, place: Place, cause: UnreadCause, reason: impl Into<String>) {
+        let reason = reason.into();
+        let text = format!("{}: {reason}", place.as_str());
+        self.unread.push(Unread { cause, text });
+        self.gaps.push(Gap::failed(place, reason));
+    }
+
     pub(super) fn append(&mut self, mut other: Self) {
+        self.unread.append(&mut other.unread);
         self.facts.append(&mut other.facts);
         self.gaps.append(&mut other.gaps);
         self.searches.append(&mut other.searches);

@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use event::{ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, peek_identity};
+use pipeline::text::{in_words, was_or_were};
 
-use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
-use super::words::{edit_in_words, proof_in_words};
+use super::evidence::Known;
+use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact, UnreadCause};
+use super::words::{edit_in_words, moment, proof_in_words};
 use crate::error::RedriveError;
 use crate::journal::{Clue, Facts, Journal, MoveTaskRecord};
 use crate::message::Attribute;
@@ -36,16 +38,29 @@ pub(super) struct Sought<'a> {
 #[derive(Debug, Default)]
 pub(super) struct JournalAnswer {
     pub(super) findings: Findings,
-    /// The newest send whose outcome is in no journal.
-    pub(super) sent_at: Option<DateTime<Utc>>,
+    /// What became of each message of the event that was to be sent.
+    pub(super) known: Vec<(DateTime<Utc>, Known)>,
 }
 
 impl JournalAnswer {
     /// There is none.
     pub(super) fn unread(why: String) -> Self {
         let mut answer = Self::default();
-        answer.findings.gaps.push(Gap::failed(Place::Journals, why));
+        let findings = &mut answer.findings;
+        findings.not_read(Place::Journals, UnreadCause::Time, why);
         answer
+    }
+}
+
+impl JournalAnswer {
+    fn failed(&mut self, error: &RedriveError) {
+        let cause = if matches!(error, RedriveError::Newer { .. }) {
+            UnreadCause::Newer
+        } else {
+            UnreadCause::File
+        };
+        let findings = &mut self.findings;
+        findings.not_read(Place::Journals, cause, error.to_string());
     }
 }
 
@@ -64,18 +79,22 @@ impl Sought<'_> {
 
 /// Searches the journals of a folder.
 pub(super) fn search(folder: &Path, sought: &Sought<'_>) -> JournalAnswer {
+    search_until(folder, sought, Instant::now() + WITHIN)
+}
+
+fn search_until(folder: &Path, sought: &Sought<'_>, until: Instant) -> JournalAnswer {
     let mut answer = JournalAnswer::default();
     let journals = match Journal::list(folder) {
         Ok(journals) => journals,
         Err(error) => {
-            let gap = Gap::failed(Place::Journals, error.to_string());
-            answer.findings.gaps.push(gap);
+            answer.failed(&error);
             return answer;
         }
     };
-    let (clue, until) = (sought.clue(), Instant::now() + WITHIN);
-    let (total, mut searched) = (journals.len(), 0);
-    for (_, path) in journals.iter().take(JOURNALS_MAX) {
+    let clue = sought.clue();
+    let (total, wanted) = (journals.len(), journals.len().min(JOURNALS_MAX));
+    let mut searched = 0;
+    for (_, path) in journals.iter().take(wanted) {
         let read = match clue.may_be_in_file(path, until) {
             Ok(Some(true)) => search_one(path, sought, until, &mut answer),
             Ok(Some(false)) => Ok(true),
@@ -83,31 +102,37 @@ pub(super) fn search(folder: &Path, sought: &Sought<'_>) -> JournalAnswer {
             Err(cause) => Err(RedriveError::file("read journal", path)(cause)),
         };
         match read {
-            Ok(true) => searched += 1,
+            // Nothing was sent under an empty one.
+            Ok(true) | Err(RedriveError::Empty(_)) => {}
             Ok(false) => break,
-            // Nothing was sent under it.
-            Err(RedriveError::Empty(_)) => searched += 1,
-            Err(error) => {
-                let gap = Gap::failed(Place::Journals, error.to_string());
-                answer.findings.gaps.push(gap);
-                searched += 1;
-            }
+            Err(error) => answer.failed(&error),
         }
+        searched += 1;
     }
     let extent = format!(
-        "{searched} of {total} journals of redrives and replays on this machine, the newest first"
+        "{searched} of {} of redrives and replays on this machine, the newest first",
+        in_words(total as u64, "journal")
     );
     answer.findings.searched(Place::Journals, extent);
-    if searched < total {
+    if searched < wanted {
         let reason = format!(
-            "{} older journals were not searched: at most {JOURNALS_MAX}, and {} s",
-            total - searched,
+            "{} {} not searched to the end within {} s",
+            in_words((wanted - searched) as u64, "journal"),
+            was_or_were((wanted - searched) as u64),
             WITHIN.as_secs()
         );
-        answer
-            .findings
-            .gaps
-            .push(Gap::unrecorded(Place::Journals, reason));
+        let findings = &mut answer.findings;
+        findings.not_read(Place::Journals, UnreadCause::Time, reason);
+    }
+    if wanted < total {
+        let older = (total - wanted) as u64;
+        let reason = format!(
+            "{} {} not searched: at most {JOURNALS_MAX}",
+            in_words(older, "older journal"),
+            was_or_were(older)
+        );
+        let gap = Gap::unrecorded(Place::Journals, reason);
+        answer.findings.gaps.push(gap);
     }
     answer
         .findings
@@ -121,10 +146,15 @@ fn move_tasks(folder: &Path, environment: &str) -> Option<Gap> {
     let tasks = MoveTaskRecord::list(folder, environment).ok()?;
     let last = tasks.first()?;
     let reason = format!(
-        "{} native move tasks of whole queues were started from this machine, the last at {}: SQS does not say which \
-         messages it moved",
-        tasks.len(),
-        super::conclusion::moment(last.asked_at)
+        "{} of {} {} started from this machine, the last at {}: SQS does not say which messages it moved",
+        in_words(tasks.len() as u64, "native move task"),
+        if tasks.len() == 1 {
+            "a whole queue"
+        } else {
+            "whole queues"
+        },
+        was_or_were(tasks.len() as u64),
+        moment(last.asked_at)
     );
     Some(Gap::unrecorded(Place::Journals, reason))
 }
@@ -158,18 +188,21 @@ fn search_one(
     if matches!(ended, Ok(true)) {
         reading.end();
     }
-    answer.sent_at = answer.sent_at.max(reading.sent_at());
+    answer.known.extend(reading.known());
     answer.findings.facts.append(&mut reading.facts);
     ended
 }
 
 /// Where a message of the event stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Step {
     Waiting,
+    /// A send was begun. The answer may be in a part that was not read.
     Intended(DateTime<Utc>),
+    /// No answer came.
+    Unanswered(DateTime<Utc>),
     Sent(DateTime<Utc>),
-    Settled,
+    Settled(DateTime<Utc>, String),
 }
 
 /// One journal while it is read.
@@ -277,7 +310,7 @@ impl Reading {
             Fact::NotTried { messages } => self.not_sent(at, messages, "not sent"),
             Fact::Unanswered { messages } => {
                 for message in messages {
-                    if self.set(message.index, Step::Sent(at)) {
+                    if self.set(message.index, Step::Unanswered(at)) {
                         let text =
                             format!("may have been sent by {}: {}", self.name, message.cause);
                         self.add(Some(at), Hop::Redriven, Standing::Doubtful, text);
@@ -286,11 +319,11 @@ impl Reading {
             }
             Fact::FoundStored { messages } => {
                 for message in messages {
-                    if self.set(message.index, Step::Settled) {
-                        let text = format!(
-                            "{} found it in the ledger, as record {}",
-                            self.name, message.record_id
-                        );
+                    let text = format!(
+                        "{} found it in the ledger, as record {}",
+                        self.name, message.record_id
+                    );
+                    if self.set(message.index, Step::Settled(at, text.clone())) {
                         self.add(Some(at), Hop::Verdict, Standing::Good, text);
                     }
                 }
@@ -317,8 +350,8 @@ impl Reading {
             }
             Fact::Proved { messages } => {
                 for message in messages {
-                    if self.set(message.index, Step::Settled) {
-                        let (standing, text) = proof_in_words(&message.proof, &self.name);
+                    let (standing, text) = proof_in_words(&message.proof, &self.name);
+                    if self.set(message.index, Step::Settled(at, text.clone())) {
                         self.add(Some(at), Hop::Verdict, standing, text);
                     }
                 }
@@ -389,24 +422,27 @@ impl Reading {
 
     /// What was begun and has no outcome.
     fn end(&mut self) {
-        let steps: Vec<Step> = self.messages.values().copied().collect();
-        for step in steps {
-            if let Step::Intended(at) = step {
-                let text = format!(
-                    "{} was about to send it, and no answer is on record",
-                    self.name
-                );
-                self.add(Some(at), Hop::Redriven, Standing::Doubtful, text);
-            }
+        let begun = self.messages.values().filter_map(|step| match step {
+            Step::Intended(at) => Some(*at),
+            Step::Waiting | Step::Unanswered(_) | Step::Sent(_) | Step::Settled(..) => None,
+        });
+        for at in begun.collect::<Vec<_>>() {
+            let text = format!(
+                "{} was about to send it, and no answer is on record",
+                self.name
+            );
+            self.add(Some(at), Hop::Redriven, Standing::Doubtful, text);
         }
     }
 
-    fn sent_at(&self) -> Option<DateTime<Utc>> {
-        let sent = self.messages.values().filter_map(|step| match step {
-            Step::Intended(at) | Step::Sent(at) => Some(*at),
-            Step::Waiting | Step::Settled => None,
-        });
-        sent.max()
+    /// What the part that was read proves of each message.
+    fn known(&self) -> impl Iterator<Item = (DateTime<Utc>, Known)> {
+        self.messages.values().filter_map(|step| match step {
+            Step::Waiting => None,
+            Step::Intended(at) | Step::Unanswered(at) => Some((*at, Known::PerhapsSent)),
+            Step::Sent(at) => Some((*at, Known::Sent)),
+            Step::Settled(at, text) => Some((*at, Known::Settled(text.clone()))),
+        })
     }
 }
 

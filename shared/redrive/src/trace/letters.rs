@@ -3,20 +3,22 @@
 //! Invariant: messages are received only where that was asked for, and all of them are released before the answer,
 //! also where the search is cancelled or its time is over. A caller that gives up ends it.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use event::{EventKey, unwrap_envelope};
 use pipeline::model::{DeadLetter, Reason};
-use pipeline::text::count;
+use pipeline::text::{count, counted, is_or_are};
 use pipeline::{Hidden, Pipeline};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::conclusion::{Letter, Letters, moment};
+use super::evidence::{Leaving, Letter, Letters, Rest};
 use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
 use super::logs::Refusal;
+use super::words::moment;
 use crate::operations::{OperationError, Selection, Walk, WalkOptions};
 
 /// Visibility timeout of messages that a search receives; after a crash they stay hidden for as long.
@@ -26,20 +28,35 @@ const MESSAGES_MAX: usize = 10_000;
 /// Limit of a search, without the release of what it received.
 const SEARCH_LIMIT: Duration = Duration::from_secs(25);
 
-/// How many dead letters the caller of a trace has received and not released. It looked at them, and a search cannot
-/// receive them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The dead letters of all events that the caller of a trace has received and not released. It looked at them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holding {
-    /// All of them.
-    pub total: usize,
-    /// Those that are being redriven or deleted: they may have left the queue.
-    pub leaving: usize,
+    /// Ids of those that are hidden from others: they are in the queue, and a search cannot receive them.
+    pub hidden: HashSet<String>,
+    /// Ids of those that the caller is redriving or deleting: they may have left the queue.
+    pub leaving: HashMap<String, Leaving>,
 }
 
 impl Holding {
-    /// How many are in the queue for certain.
-    const fn in_queue(self) -> usize {
-        self.total.saturating_sub(self.leaving)
+    /// How many were looked at.
+    fn total(&self) -> usize {
+        self.hidden.len() + self.leaving.len()
+    }
+
+    /// How many of them a search did not receive.
+    fn not_in(&self, received: &HashSet<String>) -> usize {
+        let ids = self.hidden.iter().chain(self.leaving.keys());
+        ids.filter(|id| !received.contains(*id)).count()
+    }
+
+    /// How many of the messages in flight are not those that are hidden for the caller. A search that received one of
+    /// these shows that their visibility timeouts ended: then each may be with others.
+    fn in_flight_elsewhere(&self, in_flight: usize, received: &HashSet<String>) -> usize {
+        if self.hidden.is_disjoint(received) {
+            in_flight.saturating_sub(self.hidden.len())
+        } else {
+            in_flight
+        }
     }
 }
 
@@ -52,8 +69,7 @@ pub(super) struct LettersAnswer {
 impl LettersAnswer {
     /// The requests that refused the event. The ingest sends a dead letter in the request that it is from.
     pub(super) fn refusals(&self) -> Vec<Refusal> {
-        let found = self.letters.found().iter();
-        found
+        self.all()
             .filter_map(|letter| {
                 Some(Refusal {
                     request_id: letter.request_id.clone()?,
@@ -65,8 +81,13 @@ impl LettersAnswer {
 
     /// SQS message ids of the dead letters of the event.
     pub(super) fn message_ids(&self) -> Vec<String> {
-        let found = self.letters.found().iter();
-        found.map(|letter| letter.message_id.clone()).collect()
+        self.all().map(|letter| letter.message_id.clone()).collect()
+    }
+
+    /// The dead letters of the event, those that are leaving the queue too.
+    fn all(&self) -> impl Iterator<Item = &Letter> {
+        let leaving = self.letters.leaving.iter().map(|(letter, _)| letter);
+        self.letters.found.iter().chain(leaving)
     }
 }
 
@@ -74,80 +95,106 @@ impl LettersAnswer {
 pub(super) fn held(
     key: &EventKey,
     held: &[DeadLetter],
-    holding: Holding,
+    holding: &Holding,
     waiting: Result<u64, String>,
 ) -> LettersAnswer {
     let mut findings = Findings::default();
     add_held(holding, &mut findings);
-    let found: Vec<&DeadLetter> = held.iter().filter(|message| is_of(key, message)).collect();
-    // What is held is in the queue too; what is leaving it may not be, and hides no other.
-    let others = waiting.map(|number| number.saturating_sub(holding.in_queue() as u64));
-    let is_complete = others == Ok(0);
-    let letters = if found.is_empty() && !(is_complete && holding.total > 0) {
-        if !is_complete {
-            let reason = match &others {
-                Ok(number) => not_searched(*number, holding),
-                Err(why) => {
-                    format!("not searched, and how many there are could not be read: {why}")
-                }
-            };
-            findings.gaps.push(Gap {
-                is_failure: others.is_err(),
-                ..Gap::unrecorded(Place::DeadLetters, reason)
-            });
-        }
-        Letters::NotSearched(others)
-    } else {
-        Letters::Searched {
-            found: found.iter().map(|message| letter(message)).collect(),
-            seen: holding.total,
-            is_complete,
-        }
+    // What is hidden is in the queue too; what is leaving it may not be, and hides no other.
+    let others = waiting.map(|number| number.saturating_sub(holding.hidden.len() as u64));
+    let reason = match &others {
+        Ok(number) => not_searched(*number, holding),
+        Err(why) => format!("not searched, and how many there are could not be read: {why}"),
     };
-    for message in found {
-        add_facts(message, &mut findings);
-    }
-    LettersAnswer { findings, letters }
+    findings.gaps.push(Gap {
+        is_failure: others.is_err(),
+        ..Gap::unrecorded(Place::DeadLetters, reason)
+    });
+    let letters = Letters {
+        found: Vec::new(),
+        leaving: Vec::new(),
+        seen: holding.total(),
+        rest: Rest::NotSearched(others),
+    };
+    with_held(LettersAnswer { findings, letters }, key, held, holding)
 }
 
-fn not_searched(number: u64, holding: Holding) -> String {
-    let other = if holding.total > 0 { "other " } else { "" };
-    let leaving = match holding.leaving {
+fn not_searched(number: u64, holding: &Holding) -> String {
+    let other = if holding.total() > 0 { "other " } else { "" };
+    if number == 0 {
+        return format!(
+            "not searched: by the queue's approximate count there are no {other}dead letters"
+        );
+    }
+    let leaving = match holding.leaving.len() as u64 {
         0 => String::new(),
         leaving => format!(
-            " (of which up to {} are being redriven or deleted)",
-            count(leaving as u64)
+            ", of which up to {} {} being redriven or deleted,",
+            count(leaving),
+            is_or_are(leaving)
         ),
     };
+    let letters = counted(number, &format!("{other}dead letter"));
     format!(
-        "not searched: a search receives the {} {other}dead letters that are there{leaving}, which hides them from \
-         others for a while and counts as a receive of each",
-        count(number)
+        "not searched: a search receives the {letters} that the queue has by its approximate count{leaving} which \
+         hides them from others for a while and counts as a receive of each"
     )
 }
 
-fn add_held(holding: Holding, findings: &mut Findings) {
-    if holding.total > 0 {
-        let extent = format!("the {} that the console holds", count(holding.total as u64));
-        findings.searched(Place::DeadLetters, extent);
-    }
+fn add_held(holding: &Holding, findings: &mut Findings) {
+    let extent = match holding.total() {
+        0 => return,
+        1 => "the one that the console holds".to_owned(),
+        total => format!("the {} that the console holds", count(total as u64)),
+    };
+    findings.searched(Place::DeadLetters, extent);
 }
 
-/// Adds to what a search found what of it the caller holds: a search does not see that, but for messages whose
-/// visibility timeouts ended meanwhile.
-fn with_held(mut answer: LettersAnswer, key: &EventKey, held: &[DeadLetter]) -> LettersAnswer {
+/// Adds what of the event the caller holds: a search does not see that, but for messages whose visibility timeouts
+/// ended meanwhile. What the caller is redriving or deleting is not there for certain, whoever saw it.
+fn with_held(
+    mut answer: LettersAnswer,
+    key: &EventKey,
+    held: &[DeadLetter],
+    holding: &Holding,
+) -> LettersAnswer {
+    let LettersAnswer { findings, letters } = &mut answer;
     for message in held.iter().filter(|message| is_of(key, message)) {
-        let found = answer.letters.found();
-        let is_found = |letter: &Letter| letter.message_id == message.message_id;
-        if found.iter().any(is_found) {
-            continue;
+        let is_it = |letter: &Letter| letter.message_id == message.message_id;
+        if !letters.found.iter().any(is_it) {
+            add_facts(message, findings);
+            letters.found.push(letter(message));
         }
-        add_facts(message, &mut answer.findings);
-        if let Letters::Searched { found, .. } = &mut answer.letters {
-            found.push(letter(message));
+    }
+    let all = std::mem::take(&mut letters.found);
+    for letter in all {
+        match holding.leaving.get(&letter.message_id) {
+            Some(leaving) => {
+                findings.facts.push(leaving_fact(&letter, *leaving));
+                letters.leaving.push((letter, *leaving));
+            }
+            None => letters.found.push(letter),
         }
     }
     answer
+}
+
+fn leaving_fact(letter: &Letter, leaving: Leaving) -> TraceFact {
+    let (hop, what) = match leaving {
+        Leaving::Redriven => (Hop::Redriven, "redriven"),
+        Leaving::Deleted => (Hop::Deleted, "deleted"),
+    };
+    TraceFact {
+        at: None,
+        hop,
+        standing: Standing::Neutral,
+        text: format!(
+            "dead letter {} is being {what} by this console, and may have left the queue",
+            letter.message_id
+        ),
+        read_from: Place::DeadLetters,
+        reference: Some(letter.message_id.clone()),
+    }
 }
 
 /// A search that is under way.
@@ -162,13 +209,14 @@ impl Searching {
     pub(super) fn begin(
         pipeline: &Pipeline,
         key: &EventKey,
-        holding: Holding,
+        holding: &Holding,
         cancel: &CancellationToken,
     ) -> Self {
         let (pipeline, key, cancel) = (pipeline.clone(), key.clone(), cancel.child_token());
+        let holding = holding.clone();
         let ended = cancel.clone().drop_guard();
         let task = tokio::spawn(async move {
-            let received = receive_all(&pipeline, &key, holding, cancel).await;
+            let received = receive_all(&pipeline, &key, &holding, cancel).await;
             received.unwrap_or_else(|error| failed(error.to_string()))
         });
         Self {
@@ -178,10 +226,15 @@ impl Searching {
     }
 
     /// What it found, with what of it the caller holds.
-    pub(super) async fn found(&mut self, key: &EventKey, held: &[DeadLetter]) -> LettersAnswer {
+    pub(super) async fn found(
+        &mut self,
+        key: &EventKey,
+        held: &[DeadLetter],
+        holding: &Holding,
+    ) -> LettersAnswer {
         let found = (&mut self.task).await;
         let answer = found.unwrap_or_else(|error| failed(error.to_string()));
-        with_held(answer, key, held)
+        with_held(answer, key, held, holding)
     }
 
     /// Waits until everything is released. It was cancelled.
@@ -198,16 +251,19 @@ fn failed(why: String) -> LettersAnswer {
     findings
         .gaps
         .push(Gap::failed(Place::DeadLetters, why.clone()));
-    LettersAnswer {
-        findings,
-        letters: Letters::Failed(why),
-    }
+    let letters = Letters {
+        found: Vec::new(),
+        leaving: Vec::new(),
+        seen: 0,
+        rest: Rest::Failed(why),
+    };
+    LettersAnswer { findings, letters }
 }
 
 async fn receive_all(
     pipeline: &Pipeline,
     key: &EventKey,
-    holding: Holding,
+    holding: &Holding,
     cancel: CancellationToken,
 ) -> Result<LettersAnswer, OperationError> {
     let options = WalkOptions::of(VISIBILITY_TIMEOUT, Some(MESSAGES_MAX));
@@ -220,18 +276,17 @@ async fn receive_all(
         unheard,
     );
     let mut walk = begun.await?;
-    let (mut found, mut seen) = (Vec::new(), 0);
+    let (mut found, mut received) = (Vec::new(), HashSet::new());
     let ended = tokio::select! {
-        ended = pass(&mut walk, key, &mut found, &mut seen) => ended.map(|()| true),
+        ended = pass(&mut walk, key, &mut found, &mut received) => ended.map(|()| true),
         () = tokio::time::sleep(SEARCH_LIMIT) => Ok(false),
     };
     let in_flight = walk.leases.in_flight_elsewhere();
-    let held_in_flight = in_flight.min(holding.in_queue());
-    let elsewhere = in_flight - held_in_flight;
+    let elsewhere = holding.in_flight_elsewhere(in_flight, &received);
     let hidden = walk.leases.release_all().await;
     let is_complete = ended? && walk.truncation().is_none();
     let mut findings = Findings::default();
-    let extent = format!("{} received and released", count(seen as u64));
+    let extent = format!("{} received and released", count(received.len() as u64));
     findings.searched(Place::DeadLetters, extent);
     add_held(holding, &mut findings);
     if !is_complete {
@@ -258,17 +313,21 @@ async fn receive_all(
     for message in &found {
         add_facts(message, &mut findings);
     }
-    let letters = Letters::Searched {
+    let letters = Letters {
         found: found.iter().map(letter).collect(),
-        // Those that are held and not in flight any more were received again.
-        seen: holding.total.max(seen + held_in_flight),
-        is_complete: is_complete && elsewhere == 0,
+        leaving: Vec::new(),
+        seen: received.len() + holding.not_in(&received),
+        rest: if is_complete && elsewhere == 0 {
+            Rest::Nothing
+        } else {
+            Rest::Unseen
+        },
     };
     Ok(LettersAnswer { findings, letters })
 }
 
-fn elsewhere_in_words(elsewhere: usize, holding: Holding) -> String {
-    let whose = match holding.leaving {
+fn elsewhere_in_words(elsewhere: usize, holding: &Holding) -> String {
+    let whose = match holding.leaving.len() {
         0 => "others",
         _ => "others, or being redriven or deleted,",
     };
@@ -283,10 +342,10 @@ async fn pass(
     walk: &mut Walk,
     key: &EventKey,
     found: &mut Vec<DeadLetter>,
-    seen: &mut usize,
+    received: &mut HashSet<String>,
 ) -> Result<(), OperationError> {
     while let Some(messages) = walk.next().await? {
-        *seen += messages.len();
+        received.extend(messages.iter().map(|message| message.message_id.clone()));
         found.extend(messages.into_iter().filter(|message| is_of(key, message)));
     }
     Ok(())

@@ -10,8 +10,8 @@ use futures::future::join_all;
 use pipeline::logs::{LineKind, LogFunction, LogLevel, LogLine, LogRead, LogTail};
 use pipeline::{Pipeline, PipelineError, PipelineErrorKind};
 
-use super::conclusion::moment;
 use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
+use super::words::moment;
 
 /// Limit of one search of the log.
 const LOG_LIMIT: Duration = Duration::from_secs(12);

@@ -8,6 +8,7 @@
 
 mod audit;
 mod conclusion;
+mod evidence;
 mod fact;
 mod journals;
 mod letters;
@@ -24,19 +25,21 @@ use event::EventKey;
 use pipeline::Pipeline;
 use pipeline::environment::Folders;
 use pipeline::model::{DeadLetter, QueueDepth, QueueRole, QueueSnapshot};
-use pipeline::text::messages_in_words;
+use pipeline::text::{in_words, is_or_are, messages_in_words};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use self::audit::AuditAnswer;
-use self::conclusion::{Evidence, Ledger, conclude};
-use self::fact::Findings;
+use self::conclusion::conclude;
+use self::evidence::{Evidence, Known, Ledger};
+use self::fact::{Findings, Unread};
 use self::journals::{JournalAnswer, Sought};
 use self::letters::{LettersAnswer, Searching};
 use self::stored::StoredAnswer;
 use self::within::within;
 
 pub use self::conclusion::{Conclusion, TraceState};
+pub use self::evidence::Leaving;
 pub use self::fact::{Gap, Hop, Place, Search, Standing, TraceFact};
 pub use self::letters::Holding;
 
@@ -54,7 +57,7 @@ pub struct TraceRequest {
     pub search_dead_letters: bool,
     /// Dead letters of the event that the caller has received and not released.
     pub held: Vec<DeadLetter>,
-    /// How many it has of all events.
+    /// Which it has of all events.
     pub holding: Holding,
 }
 
@@ -87,7 +90,7 @@ pub async fn trace(
     request: &TraceRequest,
     cancel: &CancellationToken,
 ) -> Option<EventTrace> {
-    let begin = || Searching::begin(pipeline, &request.key, request.holding, cancel);
+    let begin = || Searching::begin(pipeline, &request.key, &request.holding, cancel);
     let mut searching = request.search_dead_letters.then(begin);
     let read = tokio::select! {
         biased;
@@ -124,11 +127,14 @@ async fn read(
     // The journals name the messages that they left out, and not their events.
     let letters_then_journals = async {
         let letters = match searching {
-            Some(searching) => searching.found(key, &request.held).await,
+            Some(searching) => {
+                let (held, holding) = (&request.held, &request.holding);
+                searching.found(key, held, holding).await
+            }
             None => {
                 let depth = pipeline.queue_depth(QueueRole::DeadLetter);
                 let waiting = within(QUEUE_LIMIT, depth).await.map(QueueDepth::total);
-                letters::held(key, &request.held, request.holding, waiting)
+                letters::held(key, &request.held, &request.holding, waiting)
             }
         };
         let files = Files::of(pipeline, folders, key, letters.message_ids());
@@ -223,20 +229,24 @@ impl Read {
         findings.append(self.audit.findings);
         let are_logs_read = !(self.logs.searches.is_empty() && self.logs.gaps.is_empty());
         findings.append(self.logs);
-        let unread = unread(&findings.gaps);
+        let unread = unread(&mut findings);
+        let mut known = self.journals.known;
+        known.extend(self.audit.known);
+        known.extend(named(&findings.facts));
         let has_record = matches!(self.stored.ledger, Ledger::Record { .. });
         add_queue(&self.queue, traced_at, has_record, &mut findings);
         let evidence = Evidence {
             ledger: self.stored.ledger,
             letters: self.letters.letters,
             queue: self.queue.map(|queue| queue.depth.total()),
-            sent_at: self.journals.sent_at.max(self.audit.published_at),
-            deleted: self.audit.deleted,
+            known,
             unread,
         };
         let (facts, left_out) = order::ordered(findings.facts);
         if left_out > 0 {
-            let reason = format!("{left_out} older facts are left out of the time line");
+            let number = left_out as u64;
+            let (older, are) = (in_words(number, "older fact"), is_or_are(number));
+            let reason = format!("{older} {are} left out of the time line");
             findings.gaps.push(Gap::unrecorded(Place::Journals, reason));
         }
         findings.gaps.extend(unrecorded(&facts, are_logs_read));
@@ -254,11 +264,21 @@ impl Read {
     }
 }
 
-/// The first of this machine's files that could not be read, and why.
-fn unread(gaps: &[Gap]) -> Option<String> {
-    let is_file = |gap: &&Gap| matches!(gap.place, Place::Journals | Place::AuditLog);
-    let gap = gaps.iter().filter(is_file).find(|gap| gap.is_failure)?;
-    Some(format!("{}: {}", gap.place.as_str(), gap.reason))
+/// What of this machine's files was not read: what stays so comes before what a second trace may read.
+fn unread(findings: &mut Findings) -> Option<Unread> {
+    let unread = std::mem::take(&mut findings.unread);
+    unread.into_iter().max_by_key(|unread| unread.cause)
+}
+
+/// The newest fact by which this machine's files know the event.
+fn named(facts: &[TraceFact]) -> Option<(DateTime<Utc>, Known)> {
+    let is_local = |fact: &&TraceFact| matches!(fact.read_from, Place::Journals | Place::AuditLog);
+    let newest = facts
+        .iter()
+        .filter(is_local)
+        .filter(|fact| fact.at.is_some());
+    let newest = newest.max_by_key(|fact| fact.at)?;
+    Some((newest.at?, Known::Named(newest.text.clone())))
 }
 
 /// The source queue as it is: where there is no record, the event may be in it.
@@ -325,6 +345,7 @@ fn unrecorded(facts: &[TraceFact], are_logs_read: bool) -> Vec<Gap> {
 
 #[cfg(test)]
 mod tests {
+    use super::fact::UnreadCause;
     use super::*;
 
     #[test]
@@ -344,5 +365,39 @@ mod tests {
             reference: None,
         };
         assert_eq!(places(&[published], true), [Place::Queue]);
+    }
+
+    #[test]
+    fn newest_fact_of_this_machines_files_names_the_event() {
+        let fact = |secs: Option<i64>, read_from, text: &str| TraceFact {
+            at: secs.map(|secs| DateTime::from_timestamp(secs, 0).unwrap()),
+            hop: Hop::Planned,
+            standing: Standing::Neutral,
+            text: text.to_owned(),
+            read_from,
+            reference: None,
+        };
+        let facts = [
+            fact(Some(1), Place::AuditLog, "older"),
+            fact(Some(2), Place::Journals, "newer"),
+            fact(None, Place::Journals, "without a time"),
+            fact(Some(3), Place::Queue, "of another place"),
+        ];
+        let name = Known::Named("newer".to_owned());
+        assert_eq!(named(&facts).map(|(_, known)| known), Some(name));
+        assert_eq!(named(&facts[2..]), None);
+    }
+
+    #[test]
+    fn what_stays_unread_comes_before_what_a_second_trace_may_read() {
+        let mut findings = Findings::default();
+        findings.not_read(Place::Journals, UnreadCause::Time, "late");
+        findings.not_read(Place::Journals, UnreadCause::File, "damaged");
+        findings.not_read(Place::AuditLog, UnreadCause::AuditLog, "1 line");
+        let text = unread(&mut findings).unwrap().text;
+        assert_eq!(
+            (text.as_str(), findings.gaps.len()),
+            ("journal: damaged", 3)
+        );
     }
 }

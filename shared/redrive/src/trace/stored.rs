@@ -9,7 +9,7 @@ use event::{EventKey, Record, RecordId};
 use pipeline::text::latency;
 use pipeline::{Pipeline, PipelineError};
 
-use super::conclusion::Ledger;
+use super::evidence::Ledger;
 use super::fact::{Findings, Gap, Hop, Place, Standing, TraceFact};
 use super::within::within;
 

@@ -1,5 +1,6 @@
-//! Texts of the facts of journals.
+//! Texts of facts.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use event::peek_identity;
 
 use super::fact::Standing;
@@ -43,4 +44,9 @@ pub(super) fn proof_in_words(proof: &Proof, name: &str) -> (Standing, String) {
             (Standing::Bad, text)
         }
     }
+}
+
+/// To the second, UTC.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -99,6 +99,7 @@ impl DeadLetters {
         Held {
             messages: &self.messages,
             lost: &self.lease.lost,
+            hidden_until: self.lease.first_hidden_until,
             moving: &self.moving,
             deleting: self.deletion.as_ref().map(|deletion| &deletion.message_ids),
         }

@@ -3,6 +3,7 @@
 use crossterm::event::KeyCode;
 use pipeline::model::DeadLetter;
 use redrive::MessageOutcome;
+use redrive::trace::Leaving;
 
 use super::{empty, key};
 use crate::tui::received::LeaseTimes;
@@ -47,8 +48,8 @@ fn held(harness: &mut Harness) -> (Vec<String>, usize, usize) {
     let ids = request.held.into_iter().map(|message| message.message_id);
     (
         ids.collect(),
-        request.holding.total,
-        request.holding.leaving,
+        request.holding.hidden.len() + request.holding.leaving.len(),
+        request.holding.leaving.len(),
     )
 }
 
@@ -90,6 +91,16 @@ fn dead_letter_that_was_lost_meanwhile_is_not_held_at_the_next_question() {
 }
 
 #[test]
+fn dead_letter_whose_visibility_timeout_ended_unnoticed_is_not_held() {
+    let mut harness = received(three_letters());
+    harness.press('g');
+    // Nothing was extended, as on a laptop that slept.
+    harness.now += chrono::Duration::hours(1);
+    harness.press('T');
+    assert_eq!(held(&mut harness), (Vec::new(), 0, 0));
+}
+
+#[test]
 fn dead_letter_that_was_redriven_meanwhile_is_not_held_at_the_next_question() {
     let letters = three_letters();
     let first = letters[0].message_id.clone();
@@ -99,7 +110,11 @@ fn dead_letter_that_was_redriven_meanwhile_is_not_held_at_the_next_question() {
     harness.keys("1T");
     harness.keys("/ops/flights dep-0001");
     harness.code(KeyCode::Enter);
-    assert_eq!(held(&mut harness), (vec![first.clone()], 1, 1));
+    let (request, to) = harness.take(&TIME_LINE);
+    harness.reply(to, Ok(empty()));
+    let leaving = std::collections::HashMap::from([(first.clone(), Leaving::Redriven)]);
+    assert_eq!(request.holding.leaving, leaving);
+    assert_eq!(request.held[0].message_id, first, "the conclusion needs it");
     harness.end_redrive(redrive, &[(&first, MessageOutcome::Moved, None)]);
     harness.refresh();
     assert_eq!(held(&mut harness), (Vec::new(), 0, 0));
@@ -114,5 +129,8 @@ fn dead_letter_that_is_being_deleted_is_held_and_may_have_left_the_queue() {
     harness.code(KeyCode::Enter);
     assert_eq!(harness.count(&DELETE), 1);
     harness.press('T');
-    assert_eq!(held(&mut harness), (vec![first], 3, 1));
+    let (request, _) = harness.take(&TIME_LINE);
+    assert_eq!(request.held.len(), 1);
+    assert_eq!(request.holding.hidden.len(), 2);
+    assert_eq!(request.holding.leaving.get(&first), Some(&Leaving::Deleted));
 }

@@ -29,6 +29,16 @@ fn searched(folder: &Path, message_ids: &[String]) -> JournalAnswer {
     search(folder, &sought(&key(), message_ids))
 }
 
+/// What they prove, without the times.
+fn known(answer: &JournalAnswer) -> Vec<&Known> {
+    answer.known.iter().map(|(_, known)| known).collect()
+}
+
+fn causes(answer: &JournalAnswer) -> Vec<UnreadCause> {
+    let unread = answer.findings.unread.iter();
+    unread.map(|unread| unread.cause).collect()
+}
+
 fn texts(answer: &JournalAnswer) -> Vec<&str> {
     let facts = answer.findings.facts.iter();
     facts.map(|fact| fact.text.as_str()).collect()
@@ -86,7 +96,7 @@ fn redrive_that_moved_the_event_is_found_by_its_body_with_its_verdict() {
     ];
     journal.append(&facts).unwrap();
     let sent = searched(folder.path(), &[]);
-    assert!(sent.sent_at.is_some(), "no journal has its outcome");
+    assert_eq!(known(&sent), [&Known::Sent], "no journal has its outcome");
     let rest = [
         Fact::Deleted {
             indexes: vec![0, 1],
@@ -105,7 +115,9 @@ fn redrive_that_moved_the_event_is_found_by_its_body_with_its_verdict() {
         format!("{name} saw it stored, as record 17"),
     ];
     assert_eq!(texts(&answer), expected);
-    assert!(answer.sent_at.is_none() && answer.findings.gaps.is_empty());
+    let outcome = Known::Settled(format!("{name} saw it stored, as record 17"));
+    assert_eq!(known(&answer), [&outcome]);
+    assert!(answer.findings.gaps.is_empty());
     let untimed = answer
         .findings
         .facts
@@ -115,7 +127,7 @@ fn redrive_that_moved_the_event_is_found_by_its_body_with_its_verdict() {
     assert!(
         answer.findings.searches[0]
             .extent
-            .starts_with("1 of 1 journals")
+            .starts_with("1 of 1 journal of")
     );
 }
 
@@ -151,7 +163,7 @@ fn edits_names_and_what_was_left_out_are_found_and_other_environments_are_not() 
         format!("{name} was about to send it, and no answer is on record"),
     ];
     assert_eq!(texts(&answer), expected);
-    assert!(answer.sent_at.is_some(), "it may have been sent");
+    assert_eq!(known(&answer), [&Known::PerhapsSent]);
 }
 
 /// A journal with these facts, of a plan of one message; the last line is damaged.
@@ -183,7 +195,8 @@ fn facts_before_the_damage_of_a_journal_are_kept_and_it_is_named() {
         format!("sent to q by {name}, as message sent"),
     ];
     assert_eq!(texts(&answer), expected);
-    assert!(answer.sent_at.is_some(), "it was sent");
+    assert_eq!(known(&answer), [&Known::Sent]);
+    assert_eq!(causes(&answer), [UnreadCause::File]);
     let gap = &answer.findings.gaps[0];
     assert!(gap.is_failure && gap.reason.contains("damaged"), "{gap:?}");
 }
@@ -192,13 +205,13 @@ fn facts_before_the_damage_of_a_journal_are_kept_and_it_is_named() {
 fn answer_that_may_be_in_a_part_that_was_not_read_is_not_called_missing() {
     let folder = tempfile::tempdir().unwrap();
     let name = damaged_at_the_end(folder.path(), &[intended(0, BODY), confirmed(0)]);
-    let known = [
+    let begun = [
         format!("planned by {name} as ready, message m0"),
         format!("dead letter m0 before {name}: missing-attribute: no detail is recorded"),
     ];
     let answer = searched(folder.path(), &[]);
-    assert_eq!(texts(&answer), known);
-    assert!(answer.sent_at.is_some(), "it may have been sent");
+    assert_eq!(texts(&answer), begun);
+    assert_eq!(known(&answer), [&Known::PerhapsSent]);
 
     let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
     journal.append(&[intended(0, BODY), confirmed(0)]).unwrap();
@@ -207,7 +220,40 @@ fn answer_that_may_be_in_a_part_that_was_not_read_is_not_called_missing() {
     let is_whole = search_one(journal.path(), &sought(&key, &[]), is_over, &mut answer);
     assert!(!is_whole.unwrap(), "the time is over after one fact");
     assert_eq!(texts(&answer).len(), 2, "{answer:?}");
-    assert!(answer.sent_at.is_some(), "it may have been sent");
+    assert_eq!(known(&answer), [&Known::PerhapsSent]);
+}
+
+#[test]
+fn send_without_an_answer_is_none_that_was_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+    let messages = vec![MessageCause {
+        index: 0,
+        cause: "no answer within 10 s".to_owned(),
+        is_final: false,
+    }];
+    journal
+        .append(&[intended(0, BODY), Fact::Unanswered { messages }])
+        .unwrap();
+    assert_eq!(known(&searched(folder.path(), &[])), [&Known::PerhapsSent]);
+}
+
+#[test]
+fn journals_that_the_time_was_not_enough_for_are_not_read_and_are_not_called_older() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let (mut journal, _) = Journal::create(folder.path(), example(1)).unwrap();
+        journal.append(&[intended(0, BODY), confirmed(0)]).unwrap();
+    }
+    let key = key();
+    let answer = search_until(folder.path(), &sought(&key, &[]), Instant::now());
+    assert_eq!(causes(&answer), [UnreadCause::Time]);
+    let gap = &answer.findings.gaps[0];
+    assert!(gap.is_failure);
+    assert_eq!(
+        gap.reason,
+        "2 journals were not searched to the end within 10 s"
+    );
 }
 
 #[test]
@@ -231,7 +277,12 @@ fn damaged_journal_is_named_and_hides_no_other_and_old_ones_beyond_the_limit_are
     assert!(texts(&answer).is_empty());
     let gap = &answer.findings.gaps[0];
     assert!(
-        gap.reason.starts_with("1 older journals were not searched"),
+        gap.reason
+            .starts_with("1 older journal was not searched: at most 200"),
         "{gap:?}"
+    );
+    assert!(
+        !gap.is_failure && causes(&answer).is_empty(),
+        "it is beyond what is kept"
     );
 }

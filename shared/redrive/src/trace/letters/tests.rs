@@ -36,12 +36,22 @@ fn key() -> EventKey {
 
 const BODY: &str = r#"{"source":"/s","id":"1","time":"2026-11-18T11:00:00Z"}"#;
 
-const fn holding(total: usize, leaving: usize) -> Holding {
-    Holding { total, leaving }
+/// Ids `m1` and so on.
+fn ids(numbers: std::ops::RangeInclusive<usize>) -> HashSet<String> {
+    numbers.map(|number| format!("m{number}")).collect()
+}
+
+/// So many, of which the last are being redriven.
+fn holding(total: usize, leaving: usize) -> Holding {
+    let leaving_ids = ids(total - leaving + 1..=total).into_iter();
+    Holding {
+        hidden: ids(1..=total - leaving),
+        leaving: leaving_ids.map(|id| (id, Leaving::Redriven)).collect(),
+    }
 }
 
 fn hops(messages: &[DeadLetter]) -> Vec<(Hop, bool)> {
-    let findings = held(&key(), messages, holding(messages.len(), 0), Ok(3)).findings;
+    let findings = held(&key(), messages, &holding(messages.len(), 0), Ok(3)).findings;
     let facts = findings.facts.iter();
     facts.map(|fact| (fact.hop, fact.at.is_some())).collect()
 }
@@ -78,7 +88,7 @@ fn request_that_refused_a_letter_is_known_with_its_time() {
         request_id: Some("r1".to_owned()),
     };
     let letters = [message(BODY, Some(reason)), message(BODY, None)];
-    let answer = held(&key(), &letters, holding(2, 0), Ok(2));
+    let answer = held(&key(), &letters, &holding(2, 0), Ok(2));
     let refusals = answer.refusals();
     let known = refusals.iter().map(|one| (one.request_id.as_str(), one.at));
     assert_eq!(known.collect::<Vec<_>>(), [("r1", letters[0].sent_at)]);
@@ -94,24 +104,37 @@ fn envelope_says_when_sns_took_it() {
     assert!(hops.contains(&(Hop::Published, true)), "{hops:?}");
 }
 
+fn reasons(answer: &LettersAnswer) -> Vec<(&str, bool)> {
+    let gaps = answer.findings.gaps.iter();
+    gaps.map(|gap| (gap.reason.as_str(), gap.is_failure))
+        .collect()
+}
+
 #[test]
 fn letters_that_are_held_are_found_and_the_others_are_named_as_not_searched() {
-    let found = held(&key(), &[message(BODY, None)], holding(1, 0), Ok(3));
-    assert_eq!(found.letters.found().len(), 1);
-    assert!(found.findings.gaps.is_empty());
-    let others = [message(r#"{"source":"/s","id":"2"}"#, None)];
-    let not_searched = held(&key(), &others, Holding::default(), Ok(3));
-    assert_eq!(not_searched.letters, Letters::NotSearched(Ok(3)));
-    let gap = &not_searched.findings.gaps[0];
-    assert!(gap.reason.contains("receives the 3 dead letters") && !gap.is_failure);
-    let unread = held(&key(), &[], Holding::default(), Err("no answer".to_owned()));
-    assert!(unread.findings.gaps[0].is_failure);
+    let found = held(&key(), &[message(BODY, None)], &holding(1, 0), Ok(3));
+    assert_eq!(found.letters.found.len(), 1);
     assert!(
-        held(&key(), &[], Holding::default(), Ok(0))
-            .findings
-            .gaps
-            .is_empty()
+        reasons(&found)[0]
+            .0
+            .contains("receives the 2 other dead letters that")
     );
+    let others = [message(r#"{"source":"/s","id":"2"}"#, None)];
+    let not_searched = held(&key(), &others, &Holding::default(), Ok(1));
+    assert!(not_searched.letters.found.is_empty());
+    assert_eq!(not_searched.letters.rest, Rest::NotSearched(Ok(1)));
+    let (reason, is_failure) = reasons(&not_searched)[0];
+    assert!(
+        reason.contains("receives the 1 dead letter that") && !is_failure,
+        "{reason}"
+    );
+    let unread = held(
+        &key(),
+        &[],
+        &Holding::default(),
+        Err("no answer".to_owned()),
+    );
+    assert!(reasons(&unread)[0].1);
 }
 
 fn extents(answer: &LettersAnswer) -> Vec<&str> {
@@ -120,65 +143,133 @@ fn extents(answer: &LettersAnswer) -> Vec<&str> {
 }
 
 #[test]
-fn letters_of_other_events_that_are_held_count_as_searched() {
-    let all = held(&key(), &[], holding(37, 0), Ok(37));
-    let seen = Letters::Searched {
-        found: Vec::new(),
-        seen: 37,
-        is_complete: true,
-    };
-    assert_eq!(all.letters, seen);
-    assert!(all.findings.gaps.is_empty(), "{:?}", all.findings.gaps);
-    assert_eq!(extents(&all), ["the 37 that the console holds"]);
-
-    let some = held(&key(), &[], holding(37, 0), Ok(49));
-    assert_eq!(some.letters, Letters::NotSearched(Ok(12)));
-    assert_eq!(extents(&some), ["the 37 that the console holds"]);
-    let reason = &some.findings.gaps[0].reason;
-    assert!(reason.contains("the 12 other dead letters"), "{reason}");
+fn letters_that_are_held_are_seen_and_a_count_does_not_show_that_there_are_no_others() {
+    // 12 is less than what is held: others purged these, and the 12 are new.
+    for waiting in [37, 12] {
+        let all = held(&key(), &[], &holding(37, 0), Ok(waiting));
+        assert_eq!(
+            (all.letters.seen, &all.letters.rest),
+            (37, &Rest::NotSearched(Ok(0)))
+        );
+        let reason =
+            "not searched: by the queue's approximate count there are no other dead letters";
+        assert_eq!(reasons(&all), [(reason, false)]);
+        assert_eq!(extents(&all), ["the 37 that the console holds"]);
+    }
+    let some = held(&key(), &[], &holding(37, 0), Ok(49));
+    assert_eq!(some.letters.rest, Rest::NotSearched(Ok(12)));
+    assert!(reasons(&some)[0].0.contains("the 12 other dead letters"));
+    let one = held(&key(), &[], &holding(1, 0), Ok(1));
+    assert_eq!(extents(&one), ["the one that the console holds"]);
 }
 
 #[test]
 fn letters_that_are_being_redriven_or_deleted_hide_no_other() {
     // Ten of those that are held left the queue, where two others are.
-    let answer = held(&key(), &[], holding(37, 12), Ok(29));
-    assert_eq!(answer.letters, Letters::NotSearched(Ok(4)));
-    let reason = &answer.findings.gaps[0].reason;
-    let expected =
-        "the 4 other dead letters that are there (of which up to 12 are being redriven or deleted)";
+    let answer = held(&key(), &[], &holding(37, 12), Ok(29));
+    assert_eq!(answer.letters.rest, Rest::NotSearched(Ok(4)));
+    let (reason, _) = reasons(&answer)[0];
+    let expected = "the 4 other dead letters that the queue has by its approximate count, of which up to 12 are being \
+                    redriven or deleted, which";
     assert!(reason.contains(expected), "{reason}");
     assert_eq!(extents(&answer), ["the 37 that the console holds"]);
-    let words = elsewhere_in_words(4, holding(37, 12));
+    let words = elsewhere_in_words(4, &holding(37, 12));
     assert_eq!(
         words,
         "4 received by others, or being redriven or deleted, could not be seen"
     );
     assert_eq!(
-        elsewhere_in_words(4, holding(37, 0)),
+        elsewhere_in_words(4, &holding(37, 0)),
         "4 received by others could not be seen"
     );
 }
 
+fn found_by_a_search(found: &[DeadLetter]) -> LettersAnswer {
+    let mut findings = Findings::default();
+    for message in found {
+        add_facts(message, &mut findings);
+    }
+    let letters = Letters {
+        found: found.iter().map(letter).collect(),
+        leaving: Vec::new(),
+        seen: 3,
+        rest: Rest::Nothing,
+    };
+    LettersAnswer { findings, letters }
+}
+
 #[test]
 fn letter_that_is_held_and_was_received_again_is_one() {
-    let searched = |found: &[DeadLetter]| {
-        let mut findings = Findings::default();
-        for message in found {
-            add_facts(message, &mut findings);
-        }
-        let letters = Letters::Searched {
-            found: found.iter().map(letter).collect(),
-            seen: 3,
-            is_complete: true,
-        };
-        LettersAnswer { findings, letters }
-    };
-    let mine = [message(BODY, None)];
-    let again = with_held(searched(&mine), &key(), &mine);
+    let (mine, held) = ([message(BODY, None)], holding(1, 0));
+    let again = with_held(found_by_a_search(&mine), &key(), &mine, &held);
     assert_eq!(again.message_ids(), ["m1"]);
-    let once = searched(&mine).findings.facts;
+    let once = found_by_a_search(&mine).findings.facts;
     assert_eq!(again.findings.facts, once, "its facts too");
-    let hidden = with_held(searched(&[]), &key(), &mine);
+    let hidden = with_held(found_by_a_search(&[]), &key(), &mine, &held);
     assert_eq!(hidden.message_ids(), ["m1"]);
     assert_eq!(hidden.findings.facts, once);
+}
+
+#[test]
+fn letter_that_is_being_redriven_or_deleted_is_not_there_whoever_saw_it() {
+    let mine = [message(BODY, None)];
+    for (what, hop) in [
+        (Leaving::Redriven, Hop::Redriven),
+        (Leaving::Deleted, Hop::Deleted),
+    ] {
+        let leaving = Holding {
+            leaving: HashMap::from([("m1".to_owned(), what)]),
+            ..Holding::default()
+        };
+        for answer in [
+            held(&key(), &mine, &leaving, Ok(1)),
+            with_held(found_by_a_search(&[]), &key(), &mine, &leaving),
+            with_held(found_by_a_search(&mine), &key(), &mine, &leaving),
+            with_held(failed("no answer".to_owned()), &key(), &mine, &leaving),
+        ] {
+            assert!(answer.letters.found.is_empty());
+            assert_eq!(answer.letters.leaving, [(letter(&mine[0]), what)]);
+            assert_eq!(
+                answer.message_ids(),
+                ["m1"],
+                "the journals are searched for it"
+            );
+            let mut facts = answer.findings.facts.iter();
+            let fact = facts.find(|fact| fact.hop == hop).unwrap();
+            assert!(
+                fact.text
+                    .contains("by this console, and may have left the queue")
+            );
+        }
+    }
+}
+
+#[test]
+fn letter_that_is_held_is_found_also_where_the_search_failed() {
+    let mine = [message(BODY, None)];
+    let answer = with_held(
+        failed("no answer".to_owned()),
+        &key(),
+        &mine,
+        &holding(1, 0),
+    );
+    assert_eq!(answer.letters.found.len(), 1);
+}
+
+#[test]
+fn messages_in_flight_are_the_callers_only_where_its_visibility_timeouts_last() {
+    let held = holding(3, 0);
+    let elsewhere = |in_flight, received| held.in_flight_elsewhere(in_flight, &received);
+    assert_eq!(elsewhere(3, HashSet::new()), 0);
+    assert_eq!(elsewhere(5, ids(4..=9)), 2, "two are with others");
+    assert_eq!(elsewhere(2, ids(4..=9)), 0);
+    // Its visibility timeouts ended: the search received its three, and others have three.
+    assert_eq!(elsewhere(3, ids(1..=3)), 3);
+    assert_eq!(elsewhere(2, ids(1..=1)), 2, "its others may be anybody's");
+    assert_eq!(held.not_in(&ids(2..=9)), 1);
+    assert_eq!(
+        holding(3, 2).not_in(&ids(3..=9)),
+        2,
+        "what is leaving was looked at too"
+    );
 }
