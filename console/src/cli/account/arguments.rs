@@ -16,8 +16,10 @@ waits there, and what is missing or doubled. What SNS itself sent to the dead-le
 the topic. The last three minutes are left out, because their metrics are not complete; so the
 shortest time is 8 minutes. A difference counts from beyond its uncertainty, which is what the first
 and the last period have: both sides may count these differently. Where these have as much as all of
-the time, the hop is unknown: choose a longer one. Dead letters are counted by their queue; what the
-ingest reports beyond that is uncertain. SQS counts approximately.
+the time, the hop is unknown: choose a longer one. The uncertainty of a difference of the queue has
+what its redrive policy may have moved between two looks at the queues' depths. Dead letters are
+counted by their queue; where the ingest and SNS report more than it took, the hop is unknown. SQS
+counts approximately.
 JSON output: {\"from\", \"until\", \"period_secs\", \"hops\": [{\"hop\", \"state\", \"came\", \"left\",
 \"difference\", \"uncertainty\", \"note\"}]}; state is \"balanced\", \"missing\", \"doubled\" or \"unknown\";
 a positive difference is missing. Exit code 1 where something is missing or doubled, 3 where a hop

@@ -15,7 +15,8 @@ pub enum HopState {
     Missing,
     /// More left than came, by more than the uncertainty.
     Doubled,
-    /// There are no metrics, or whatever came could be missing within the uncertainty.
+    /// There are no metrics, whatever came could be missing within the uncertainty, or two services report numbers of
+    /// the same messages that differ.
     Unknown,
 }
 
@@ -33,7 +34,7 @@ pub struct HopAccount {
     /// `came` less `left`, and less what is explained.
     pub difference: Option<i64>,
     /// By how much the difference may be wrong: the messages of the first and the last period, which one side may
-    /// count and the other not.
+    /// count and the other not, and those that are reported in one place and not counted in another.
     pub uncertainty: u64,
     /// What is explained, and what to look for where it is not.
     pub note: String,
@@ -123,17 +124,22 @@ fn queue(flows: &Flows) -> HopAccount {
             consumed.total + moved + flows.waiting_after,
         )
     });
+    let difference = sides.map(|(came, left)| came - left);
+    // Those of the dead letters too: what was moved is the change of their number.
+    let edges = edges([
+        flows.queued,
+        flows.consumed,
+        flows.dead_sent,
+        flows.dead_removed,
+    ]);
+    // A queue that balances without these has no need of them, and a loss is seen the earlier.
+    let is_balanced = difference.is_some_and(|difference| difference.abs() <= edges);
+    let unseen = if is_balanced { 0.0 } else { flows.moved_unseen };
     hop(
         "queue",
         sides,
-        sides.map(|(came, left)| came - left),
-        // Those of the dead letters too: what was moved is the change of their number.
-        edges([
-            flows.queued,
-            flows.consumed,
-            flows.dead_sent,
-            flows.dead_removed,
-        ]),
+        difference,
+        edges + unseen,
         Texts {
             balanced: "every queued message was deleted by a consumer, moved to the dead-letter queue, or waits",
             missing: "neither consumed nor waiting: purged, or older than the queue's retention",
@@ -158,40 +164,39 @@ fn ingest(flows: &Flows) -> HopAccount {
     )
 }
 
-/// Into the dead-letter queue, by its own counts: the ingest and SNS count in other places, where a batch that was
-/// delivered again, or a metric that came twice, is no dead letter more. What they report beyond it is uncertain. The
-/// queue's redrive policy brings more.
+/// Into the dead-letter queue, by its own counts; its redrive policy brings more. The ingest and SNS count in other
+/// places, where a metric that came twice is no dead letter more. So what they report beyond the queue's counts is
+/// neither missing nor there, however many dead letters lie in it.
 fn dead_letters(flows: &Flows) -> HopAccount {
     let untaken = flows.untaken();
     let sides = flows.dead_sent.zip(flows.dead_removed);
     let sides = sides.map(|(sent, removed)| {
-        let came = flows.dead_before + sent.total;
+        let came = flows.dead_before + sent.total + untaken;
         (came, removed.total + flows.dead_after)
     });
-    let edges = edges([
-        flows.dead_sent,
-        flows.dead_lettered.filter(|_| untaken > 0.0),
-        flows.dead_removed,
-    ]);
+    let reported = edges([flows.dead_lettered, flows.undelivered]);
+    let taken = edges([flows.dead_sent]);
     let account = hop(
         "dead letters",
-        sides.map(|(came, left)| (came + untaken, left)),
+        sides,
         sides.map(|(came, left)| (came - left).max(0.0)),
-        edges + untaken,
+        edges([flows.dead_sent, flows.dead_removed])
+            + untaken
+            + if untaken > 0.0 { reported } else { 0.0 },
         Texts {
             balanced: "every dead letter that was sent is in its queue, or was deleted; others came by retries",
             missing: "sent to the dead-letter queue and not in it: purged, or expired",
             doubled: "",
         },
     );
-    let is_in_doubt = account.state == HopState::Unknown && untaken > edges;
+    let is_told = matches!(account.state, HopState::Missing | HopState::Doubled);
+    if is_told || untaken <= reported + taken {
+        return account;
+    }
     HopAccount {
-        note: if is_in_doubt {
-            "the ingest and SNS report more dead letters than the queue took: is it the queue that they send to?"
-                .to_owned()
-        } else {
-            account.note
-        },
+        state: HopState::Unknown,
+        note: "the ingest and SNS report more dead letters than the queue took: is it the queue that they send to?"
+            .to_owned(),
         ..account
     }
 }
@@ -301,6 +306,7 @@ mod tests {
                 dead_after: f64::from(self.undelivered + self.dead_lettered + self.retried_out),
                 dead_sent: flow(self.undelivered + self.dead_lettered),
                 dead_removed: flow(self.redriven),
+                moved_unseen: 0.0,
             }
         }
     }
@@ -415,13 +421,13 @@ mod tests {
             plus(&mut flows.dead_lettered, f64::from(more));
             let hops = account(&flows).hops;
             prop_assert_eq!(hops[2].state, HopState::Doubled, "more outcomes than messages");
-            prop_assert!(matches!(hops[3].state, HopState::Balanced | HopState::Unknown), "{:?}", hops[3]);
-            prop_assert_eq!((hops[1].state, hops[3].difference), (HopState::Balanced, Some(0)));
+            prop_assert_eq!(hops[3].state, HopState::Unknown);
+            prop_assert_eq!((hops[1].state, hops[3].difference), (HopState::Balanced, Some(i64::from(more))));
             prop_assert_eq!(hops[3].uncertainty, u64::from(more));
-            // What is beyond it is missing all the same.
+            // What the queue itself counted and does not have is missing all the same.
             flows.dead_after -= f64::from(more + 1);
             let hop = &account(&flows).hops[3];
-            prop_assert_eq!((hop.state, hop.difference), (HopState::Missing, Some(i64::from(more) + 1)));
+            prop_assert_eq!((hop.state, hop.difference), (HopState::Missing, Some(2 * i64::from(more) + 1)));
         }
 
         /// The answer to the first send was lost: it is in the queue twice, and reported once.
@@ -444,6 +450,41 @@ mod tests {
             let hop = account(&flows).hops[3].clone();
             prop_assert_eq!((hop.state, hop.came, hop.left), (HopState::Unknown, Some(sent.into()), Some(0)));
             prop_assert!(hop.note.contains("is it the queue that they send to"), "{}", hop.note);
+        }
+
+        /// However many lie there from before, and whatever was redriven meanwhile.
+        #[test]
+        fn old_dead_letters_hide_none_that_no_queue_took(
+            mut traffic in traffic(),
+            untaken in 1..40_u32,
+            old in 0..100_000_u32,
+        ) {
+            traffic.dead_lettered += untaken;
+            let mut flows = traffic.flows();
+            plus(&mut flows.dead_sent, -f64::from(untaken));
+            flows.dead_after += f64::from(old) - f64::from(untaken);
+            flows.dead_before += f64::from(old);
+            if let Some(removed) = &mut flows.dead_removed {
+                removed.edges = removed.total;
+            }
+            let hops = account(&flows).hops;
+            prop_assert_eq!(hops[3].state, HopState::Unknown, "{:?}", hops);
+            prop_assert!(hops[3].note.contains("is it the queue that they send to"), "{:?}", hops);
+            let is_fault = |hop: &HopAccount| matches!(hop.state, HopState::Missing | HopState::Doubled);
+            prop_assert!(!hops.iter().any(is_fault), "{:?}", hops);
+        }
+
+        #[test]
+        fn reports_within_the_edges_are_no_doubt(untaken in 0..40_u32, old in 100..1_000_u32) {
+            let flows = Flows {
+                dead_lettered: Some(Flow { total: f64::from(untaken), edges: f64::from(untaken) }),
+                dead_sent: flow(0),
+                dead_removed: flow(0),
+                dead_before: old.into(),
+                dead_after: old.into(),
+                ..Flows::default()
+            };
+            prop_assert_eq!(account(&flows).hops[3].state, HopState::Balanced);
         }
 
         #[test]

@@ -32,6 +32,9 @@ pub(super) struct Flows {
     pub(super) dead_sent: Option<Flow>,
     /// Deleted from the dead-letter queue, after a redrive or without.
     pub(super) dead_removed: Option<Flow>,
+    /// Messages that the redrive policy may have moved between the seconds at which the two queues were looked at, so
+    /// that they are in both depths or in none, at the begin and at the end; at most.
+    pub(super) moved_unseen: f64,
 }
 
 impl Flows {

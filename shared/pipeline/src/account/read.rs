@@ -143,17 +143,17 @@ pub(super) fn flows(
         }
     };
     let last = until - period;
-    // What moved since the depth was last seen is not in it.
-    let since_seen = |depths: &[&[Point]]| {
-        let seen = depths
-            .iter()
-            .filter_map(|points| newest_before(points, until));
-        seen.map(|point| point.at)
-            .min()
-            .map_or(last, |at| at.min(last))
+    let source = Depths {
+        metrics: &[source_visible, source_in_flight, source_delayed],
+        period,
     };
-    let source_last = since_seen(&[source_visible, source_in_flight, source_delayed]);
-    let dead_last = since_seen(&[dead_visible, dead_in_flight]);
+    let dead = Depths {
+        metrics: &[dead_visible, dead_in_flight],
+        period,
+    };
+    // What moved since the depth was last seen is not in it.
+    let source_last = source.before(until).at.min(last);
+    let dead_last = dead.before(until).at.min(last);
     // A service sends no zeros of what did not happen: one that sent anything sent the rest as zero.
     let of = |all: &[&[Point]], points: &[Point], last_edge| {
         let has_any = all.iter().any(|points| !points.is_empty());
@@ -174,43 +174,79 @@ pub(super) fn flows(
     let topic = [published, undelivered];
     let queues = [queued, consumed, source_visible, dead_visible];
     let ingest = [stored, duplicates, expired, dead_lettered];
-    let before = |points: &[Point]| at_begin(points, from, period);
-    let after = |points: &[Point]| last_before(points, until);
+    // The value of the first period: between it and the begin lies only what the flows of that period, an edge, moved.
+    // The value before could be further away by all that the period before moved, which no flow has. Without one, the
+    // newest value from before.
+    let begin = from + period;
+    let unseen = |end| moved_unseen((&source, queued), (&dead, dead_removed), end);
     Flows {
         published: of(&topic, published, last),
         undelivered: of(&topic, undelivered, last),
         queued: of(&queues, queued, source_last),
         consumed: of(&queues, consumed, source_last),
-        waiting_before: before(source_visible) + before(source_in_flight) + before(source_delayed),
-        waiting_after: after(source_visible) + after(source_in_flight) + after(source_delayed),
+        waiting_before: source.before(begin).messages,
+        waiting_after: source.before(until).messages,
         stored: of(&ingest, stored, last),
         duplicates: of(&ingest, duplicates, last),
         expired: of(&ingest, expired, last),
         dead_lettered: of(&ingest, dead_lettered, last),
-        dead_before: before(dead_visible) + before(dead_in_flight),
-        dead_after: after(dead_visible) + after(dead_in_flight),
+        dead_before: dead.before(begin).messages,
+        dead_after: dead.before(until).messages,
         dead_sent: of(&queues, dead_sent, dead_last),
         dead_removed: of(&queues, dead_removed, dead_last),
+        moved_unseen: unseen(begin) + unseen(until),
     }
 }
 
-/// The value of the first period: between it and the begin lies only what the flows of that period, an edge, moved.
-/// The value before could be further away by all that the period before moved, which no flow has. Without one, the
-/// newest value from before.
-fn at_begin(points: &[Point], from: DateTime<Utc>, period: TimeDelta) -> f64 {
-    let first = points
-        .iter()
-        .find(|point| point.at >= from && point.at < from + period);
-    first.map_or_else(|| last_before(points, from), |point| point.value)
+/// The depth of a queue, by the parts of it that have metrics.
+struct Depths<'a> {
+    metrics: &'a [&'a [Point]],
+    period: TimeDelta,
 }
 
-/// The newest value from before this time; a queue that had none was empty.
-fn last_before(points: &[Point], at: DateTime<Utc>) -> f64 {
-    newest_before(points, at).map_or(0.0, |point| point.value)
+/// A depth, and the period of the oldest of its parts.
+struct Depth {
+    at: DateTime<Utc>,
+    messages: f64,
 }
 
-fn newest_before(points: &[Point], at: DateTime<Utc>) -> Option<&Point> {
-    points.iter().rfind(|point| point.at < at)
+impl Depths<'_> {
+    /// By the newest values from before this time; a queue that had none was empty.
+    fn before(&self, end: DateTime<Utc>) -> Depth {
+        let newest = self.metrics.iter().filter_map(|points| {
+            let mut before = points.iter().rev();
+            before.find(|point| point.at < end)
+        });
+        let oldest = newest.clone().map(|point| point.at).min();
+        Depth {
+            at: oldest.unwrap_or(end - self.period),
+            messages: newest.map(|point| point.value).sum(),
+        }
+    }
+}
+
+/// Messages at most that the redrive policy moved between the seconds of the two newest depths from before this time.
+///
+/// The one that was looked at first is `early`, the other one `late`. Where it is the source queue that was late, what
+/// was moved was in it before, or was sent to it since, and is not in it now; where it is the dead-letter queue, what
+/// was moved is in it now, or was removed, and was not in it before.
+fn moved_unseen(
+    (source, queued): (&Depths<'_>, &[Point]),
+    (dead, removed): (&Depths<'_>, &[Point]),
+    end: DateTime<Utc>,
+) -> f64 {
+    let total = |points: &[Point], from: DateTime<Utc>| -> f64 {
+        let inside = points
+            .iter()
+            .filter(|point| point.at >= from && point.at < end);
+        inside.map(|point| point.value).sum()
+    };
+    let (source_late, dead_late) = (source.before(end), dead.before(end));
+    let first = source_late.at.min(dead_late.at);
+    let (source_early, dead_early) = (source.before(first), dead.before(first));
+    let fell = source_early.messages - source_late.messages + total(queued, source_early.at);
+    let rose = dead_late.messages - dead_early.messages + total(removed, dead_early.at);
+    fell.max(rose).max(0.0)
 }
 
 #[cfg(test)]
