@@ -13,6 +13,7 @@ use ::pipeline::model::ReadPath;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::json;
+use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -382,6 +383,55 @@ fn open_tunnel_that_leads_nowhere_is_named_beside_what_the_api_says() {
     });
     let expected = "the database does not answer by the tunnel: ";
     assert!(fault.starts_with(expected), "{fault}");
+}
+
+/// As of analysts, who read their views through it. The API reads the records for them.
+#[test]
+fn tunnel_through_which_the_database_refuses_the_user_is_no_fault() {
+    let turn = deployed();
+    let (socket, _, name) = database(&turn);
+    let server = Server::start(&turn, HOST, Behind::Database(socket));
+    let (user, password) = ("behind_the_tunnel", "of the tests only");
+    let program = Program::new();
+    let script = program.write("forwarder.py", FORWARDER);
+    let note = program.home().join("note");
+    let roots = program.write("roots.pem", &server.certificate);
+    let of_stack = stack::connect(&turn.endpoints);
+    let environment = Environment {
+        database_url: Some(format!(
+            "postgres://{user}:{}@{HOST}:{PORT}/{name}?sslmode=verify-full&sslrootcert={}",
+            password.replace(' ', "%20"),
+            roots.display()
+        )),
+        tunnel: Some(format!(
+            "python3 {} {{host}} {{port}} {{local_port}} {} {}",
+            script.display(),
+            server.port,
+            note.display()
+        )),
+        ..of_stack.environment().clone()
+    };
+    let (paths, totals) = turn.runtime.block_on(async {
+        let options = PgConnectOptions::from_str(&turn.endpoints.database_url).unwrap();
+        let mut owner = options.connect().await.unwrap();
+        let create = format!("create role {user} login password '{password}'");
+        sqlx::raw_sql(&create).execute(&mut owner).await.unwrap();
+        let pipeline = Pipeline::connect(&environment).unwrap();
+        pipeline.open_tunnel();
+        let deadline = Instant::now() + LIMIT;
+        // The API is asked until the tunnel is open.
+        while pipeline.read_path() == Some(ReadPath::Api) {
+            assert!(Instant::now() < deadline, "the tunnel does not open");
+            tokio::task::yield_now().await;
+        }
+        let before = pipeline.read_path();
+        let totals = pipeline.record_totals().await.unwrap();
+        ((before, pipeline.read_path()), totals)
+    });
+    let (database, api) = (Some(ReadPath::Database), Some(ReadPath::Api));
+    assert_eq!(paths, (database, api), "the database was asked in vain");
+    assert_eq!(totals.read_path, ReadPath::Api);
+    assert_eq!(totals.tunnel_fault, None);
 }
 
 #[test]

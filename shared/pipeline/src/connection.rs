@@ -68,12 +68,21 @@ struct Inner {
     database_away: std::sync::Mutex<Option<Away>>,
 }
 
-/// A database that is taken for unreachable.
+/// A database instead of which the API is asked.
 #[derive(Debug)]
 pub(super) struct Away {
     /// When it is asked again.
     pub(super) until: Instant,
-    pub(super) cause: String,
+    pub(super) why: WhyAway,
+}
+
+/// Why the API is asked instead of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum WhyAway {
+    /// It did not answer.
+    Unreachable(String),
+    /// It answered that this user may not read the records, as one of analysts may not.
+    Refused,
 }
 
 /// The AWS clients of one environment.

@@ -11,7 +11,7 @@ use store::{PgPool, StoreError};
 use tokio::time::Instant;
 
 use super::api_reads::ApiReads;
-use super::connection::{Away, QUESTION_LIMIT};
+use super::connection::{Away, QUESTION_LIMIT, WhyAway};
 use super::model::ReadPath;
 use super::records::BEYOND_LAST_HINT;
 use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
@@ -23,18 +23,28 @@ const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 const OTHER_SCHEMA: &str = "the schema of this database is not that of this release: `terraform apply` of this release \
                             migrates it, or use the console of the release that is deployed";
 
-/// Why the database did not answer.
+/// Why the database gave no records.
 struct NoAnswer {
     error: PipelineError,
-    /// Whether there is no way to it, so that the API may answer.
-    is_away: bool,
+    /// Why the API may answer instead; `None` where it has the same answer.
+    away: Option<WhyAway>,
+}
+
+impl NoAnswer {
+    /// There is no way to it.
+    fn unreachable(error: PipelineError) -> Self {
+        Self {
+            away: Some(WhyAway::Unreachable(error.cause.clone())),
+            error,
+        }
+    }
 }
 
 impl Pipeline {
     /// The way that the next read takes first; `None` when the environment has neither.
     #[must_use]
     pub fn read_path(&self) -> Option<ReadPath> {
-        let is_away = || self.away_cause().is_some();
+        let is_away = || self.why_away().is_some();
         let environment = self.environment();
         match (&environment.database_url, &environment.api_url) {
             (Some(_), Some(_)) if self.is_tunnel_closed() || is_away() => Some(ReadPath::Api),
@@ -44,22 +54,22 @@ impl Pipeline {
         }
     }
 
-    /// Why the database is taken for unreachable; `None` where it is not.
-    fn away_cause(&self) -> Option<String> {
+    /// Why the API is asked first; `None` where the database is.
+    fn why_away(&self) -> Option<WhyAway> {
         let away = self.database_away().lock().ok()?;
         let away = away.as_ref().filter(|away| Instant::now() < away.until)?;
-        Some(away.cause.clone())
+        Some(away.why.clone())
     }
 
-    /// Why records are read by the API although the environment has a tunnel: it is not open, or nothing comes
-    /// through it.
+    /// What is wrong with the tunnel of the environment, so that records are read by the API: it is not open, or nothing
+    /// comes through it. A refusal of the database comes through it.
     pub(super) fn unused_tunnel(&self) -> Option<String> {
         self.environment().tunnel.as_ref()?;
-        self.tunnel_fault().or_else(|| {
-            let cause = self.away_cause()?;
-            Some(format!(
+        self.tunnel_fault().or_else(|| match self.why_away()? {
+            WhyAway::Unreachable(cause) => Some(format!(
                 "the database does not answer by the tunnel: {cause}"
-            ))
+            )),
+            WhyAway::Refused => None,
         })
     }
 
@@ -104,10 +114,13 @@ impl Pipeline {
             Some(ReadPath::Database) => {
                 match self.ask(operation, QUESTION_LIMIT, by_database).await {
                     Ok(answer) => Ok(answer),
-                    Err(NoAnswer { error, is_away }) if is_away && has_api => {
+                    Err(NoAnswer {
+                        error,
+                        away: Some(why),
+                    }) if has_api => {
                         self.set_database_away(Some(Away {
                             until: Instant::now() + DATABASE_RETRY_INTERVAL,
-                            cause: error.cause.clone(),
+                            why,
                         }));
                         let instead = by_api(api).await;
                         instead.map_err(|instead| both(error, &instead))
@@ -157,17 +170,11 @@ impl Pipeline {
     where
         F: Future<Output = Result<T, StoreError>>,
     {
-        let here = |error| NoAnswer {
-            error,
-            is_away: false,
-        };
+        let here = |error| NoAnswer { error, away: None };
         let pool = self.pool(operation).map_err(here)?;
         self.tunnel_opened().await.map_err(|why| {
             let attempt = Attempt::start(operation, self.database_address());
-            NoAnswer {
-                error: attempt.failed(PipelineErrorKind::Unreachable, why),
-                is_away: true,
-            }
+            NoAnswer::unreachable(attempt.failed(PipelineErrorKind::Unreachable, why))
         })?;
         let attempt = Attempt::start(operation, self.database_address());
         self.renew_log_in(pool, &attempt).await.map_err(here)?;
@@ -176,9 +183,10 @@ impl Pipeline {
             Ok(Err(error)) => error,
             // The database ends a slow statement earlier than this, so a tunnel has stopped to forward.
             Err(_) => {
-                return Err(NoAnswer {
-                    error: attempt.timed_out(limit),
-                    is_away: self.environment().tunnel.is_some(),
+                let silent = attempt.timed_out(limit);
+                return Err(match self.environment().tunnel {
+                    Some(_) => NoAnswer::unreachable(silent),
+                    None => here(silent),
                 });
             }
         };
@@ -186,7 +194,7 @@ impl Pipeline {
         if let StoreError::NotPermitted { .. } = error {
             return Err(NoAnswer {
                 error: attempt.refused(error.to_string()),
-                is_away: true,
+                away: Some(WhyAway::Refused),
             });
         }
         if !error.is_transient() {
@@ -201,15 +209,17 @@ impl Pipeline {
         }
         let cause = self.probe_database().await;
         let has_tunnel = self.environment().tunnel.is_some();
-        Err(NoAnswer {
-            is_away: cause.is_some() || has_tunnel,
-            error: attempt.failed(
-                PipelineErrorKind::Unreachable,
-                cause.unwrap_or_else(|| match has_tunnel {
-                    true => format!("{error} (through the tunnel, which is open)"),
-                    false => error.to_string(),
-                }),
-            ),
+        let is_away = cause.is_some() || has_tunnel;
+        let error = attempt.failed(
+            PipelineErrorKind::Unreachable,
+            cause.unwrap_or_else(|| match has_tunnel {
+                true => format!("{error} (through the tunnel, which is open)"),
+                false => error.to_string(),
+            }),
+        );
+        Err(match is_away {
+            true => NoAnswer::unreachable(error),
+            false => here(error),
         })
     }
 }
