@@ -73,9 +73,9 @@ Up to 10 messages are listed one by one, with the SNS message id and the id of t
 JSON output: {\"published\", \"failed\", \"unconfirmed\", \"errors\": [{\"file\", \"line\", \"code\",
 \"detail\", \"pointer\"}], \"messages\": [{\"sns_message_id\", \"event_id\"}]}; \"messages\" is absent for
 more than 10. `failed` counts messages that the topic did not confirm, and invalid events;
-`unconfirmed` those of them that had no answer and may be published. `code` is the failure code of an invalid
-event, \"unknown\" if there was no response and the event may have been published, and null if the
-topic refused it. event_id is null if the body has none.";
+`unconfirmed` those of them that had no answer and may be published, with what a signal cut off.
+`code` is the failure code of an invalid event, \"unknown\" if there was no response and the event
+may have been published, and null if the topic refused it. event_id is null if the body has none.";
 
 const RECORDS_EXAMPLES: &str = "\
 Examples:
@@ -158,7 +158,9 @@ JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
 {\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",
 \"from\", \"until\"}}; caller is your ARN in AWS, planned the number of
-messages before the change, counts the numbers after it.";
+messages before the change, counts the numbers after it. A delete counts messages without an answer
+among those `failed`, and again as `unconfirmed`; a publish, a redrive and a replay count them as
+`unknown` and nowhere else.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

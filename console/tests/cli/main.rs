@@ -35,6 +35,7 @@ mod native;
 mod pipeline;
 mod probe;
 mod programs;
+mod publish;
 mod redrives;
 mod replace;
 mod replay;

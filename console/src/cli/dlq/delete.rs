@@ -192,11 +192,48 @@ fn report(
             errors: failures,
         });
     }
-    let unknown = deleted.unconfirmed();
-    output.text(&format!(
-        "deleted {}, not deleted {}, may be deleted {unknown}, left {}\n",
+    output.text(&in_words(deleted))
+}
+
+fn in_words(deleted: &Deleted) -> String {
+    let of_these = match deleted.unconfirmed() {
+        0 => String::new(),
+        unconfirmed => format!(", of these {unconfirmed} may be deleted"),
+    };
+    format!(
+        "deleted {}, not confirmed {}{of_these}, left {}\n",
         deleted.message_ids.len(),
-        failures.len() - unknown,
+        deleted.failures.len(),
         deleted.left
-    ))
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_that_may_be_deleted_are_among_those_that_are_not_confirmed() {
+        let failure = |may_be_deleted| Failure {
+            message_id: "m".to_owned(),
+            cause: "cause".to_owned(),
+            may_be_deleted,
+        };
+        let words = |failures| {
+            in_words(&Deleted {
+                message_ids: vec!["gone".to_owned()],
+                failures,
+                left: 4,
+                ..Deleted::default()
+            })
+        };
+        assert_eq!(
+            words(vec![failure(false)]),
+            "deleted 1, not confirmed 1, left 4\n"
+        );
+        assert_eq!(
+            words(vec![failure(false), failure(true), failure(true)]),
+            "deleted 1, not confirmed 3, of these 2 may be deleted, left 4\n"
+        );
+    }
 }

@@ -32,6 +32,9 @@ struct Report {
     failed: usize,
     /// Of these, messages without an answer: they may have been published.
     unconfirmed: usize,
+    /// Of these, messages of the step that was under way when a signal ended the command.
+    #[serde(skip)]
+    cut_off: usize,
     errors: Vec<InputFault>,
     /// What the topic confirmed, where it was to be a few.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,15 +119,8 @@ pub(crate) async fn run(
     if let Some(error) = &end.audit_error {
         session.output.note(&error.to_string());
     }
-    (report.published, report.failed) = (end.published, end.failed);
-    report.unconfirmed = end.unconfirmed;
+    report.count(&end);
     finish(session, &report)?;
-    if end.unknown > 0 {
-        session.output.note(&format!(
-            "{} of the last step may have been published as well",
-            messages_in_words(end.unknown as u64)
-        ));
-    }
     Ok(if end.is_cancelled {
         Exit::Interrupted
     } else if report.failed == 0 {
@@ -194,9 +190,16 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
     for fault in &report.errors {
         session.output.note(&printable(&fault.sentence()));
     }
-    let hidden = report.failed.saturating_sub(report.errors.len());
+    let answered = report.failed.saturating_sub(report.cut_off);
+    let hidden = answered.saturating_sub(report.errors.len());
     if hidden > 0 {
         session.output.note(&format!("and {hidden} more"));
+    }
+    if report.cut_off > 0 {
+        session.output.note(&format!(
+            "no answer was awaited for {} of the last step",
+            messages_in_words(report.cut_off as u64)
+        ));
     }
     if session.output.is_json() {
         session.output.json(report)
@@ -209,15 +212,18 @@ fn finish(session: &Session, report: &Report) -> Result<(), CommandError> {
 }
 
 impl Report {
-    /// What had no answer did not fail: it may be published.
+    /// What a signal cut off had no answer either.
+    fn count(&mut self, end: &PublicationEnd) {
+        self.published = end.published;
+        self.failed = end.failed + end.unknown;
+        self.unconfirmed = end.unconfirmed + end.unknown;
+        self.cut_off = end.unknown;
+    }
+
     fn in_words(&self) -> String {
-        let mut text = format!(
-            "published {}, failed {}",
-            self.published,
-            self.failed - self.unconfirmed
-        );
+        let mut text = format!("published {}, failed {}", self.published, self.failed);
         if self.unconfirmed > 0 {
-            text.push_str(&format!(", may be published {}", self.unconfirmed));
+            text.push_str(&format!(", of these {} may be published", self.unconfirmed));
         }
         text.push('\n');
         text
@@ -285,7 +291,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn message_without_an_answer_is_none_that_failed() {
+    fn messages_without_an_answer_are_among_those_that_failed() {
         let words = |failed, unconfirmed| {
             let report = Report {
                 published: 3,
@@ -296,7 +302,10 @@ mod tests {
             report.in_words()
         };
         assert_eq!(words(2, 0), "published 3, failed 2\n");
-        assert_eq!(words(2, 2), "published 3, failed 0, may be published 2\n");
+        assert_eq!(
+            words(2, 1),
+            "published 3, failed 2, of these 1 may be published\n"
+        );
     }
 
     #[test]

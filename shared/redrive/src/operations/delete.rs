@@ -72,16 +72,17 @@ impl Deleted {
         failures.filter(|failure| failure.may_be_deleted).count()
     }
 
-    /// What became of the messages, for the audit log. What had no answer did not fail: it is unknown.
+    /// What became of the messages, for the audit log, in the words of the command's JSON: those `unconfirmed` are among
+    /// those `failed`.
     fn counts(&self) -> Vec<(&'static str, usize)> {
-        let unknown = self.unconfirmed();
         let mut counts = vec![
             ("deleted", self.message_ids.len()),
-            ("failed", self.failures.len() - unknown),
+            ("failed", self.failures.len()),
             ("left", self.left),
         ];
-        if unknown > 0 {
-            counts.push(("unknown", unknown));
+        let unconfirmed = self.unconfirmed();
+        if unconfirmed > 0 {
+            counts.push(("unconfirmed", unconfirmed));
         }
         counts
     }
@@ -230,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deletion_without_an_answer_is_unknown_in_the_audit_log_and_none_that_failed() {
+    fn deletions_without_an_answer_are_among_those_that_failed_in_the_audit_log() {
         let failure = |may_be_deleted| Failure {
             message_id: "m".to_owned(),
             cause: "cause".to_owned(),
@@ -244,7 +245,12 @@ mod tests {
         };
         assert_eq!(
             deleted.counts(),
-            [("deleted", 1), ("failed", 1), ("left", 4), ("unknown", 2)]
+            [
+                ("deleted", 1),
+                ("failed", 3),
+                ("left", 4),
+                ("unconfirmed", 2)
+            ]
         );
         deleted.failures.clear();
         assert_eq!(
