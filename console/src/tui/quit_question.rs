@@ -16,7 +16,7 @@ use redrive::operations::Progress;
 pub(crate) fn losses(screens: &Screens) -> Vec<String> {
     let mut losses = Vec::new();
     if let Some(standing) = screens.redrives.standing() {
-        losses.push(if screens.redrives.is_all_sent() {
+        losses.push(if screens.redrives.is_all_moved() {
             format!(
                 "{standing}. Quitting ends the look-up of what became of it; r on screen 3 looks again."
             )

@@ -129,6 +129,25 @@ impl Counts {
         self.waiting + self.intended + not_sent + self.unknown + self.sent_not_deleted
     }
 
+    /// Messages that are known not to be sent: they are where they were.
+    #[must_use]
+    pub fn unsent(&self) -> usize {
+        self.waiting + self.not_sent
+    }
+
+    /// Messages that may have been sent.
+    #[must_use]
+    pub fn in_doubt(&self) -> usize {
+        self.unknown + self.intended
+    }
+
+    /// Whether every message is known to be sent, and gone from the dead-letter queue: nothing is left to do or to
+    /// find out, but what became of their events.
+    #[must_use]
+    pub fn is_all_moved(&self) -> bool {
+        self.left() == 0 && self.unsendable == 0
+    }
+
     /// Of those sent, events that the ledger knows; `None` where it was not asked about all of them.
     #[must_use]
     pub fn stored(&self) -> Option<usize> {
@@ -178,6 +197,26 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_is_moved_only_where_no_message_is_left_or_in_doubt() {
+        let all = Counts {
+            moved: 3,
+            ..Counts::default()
+        };
+        assert!(all.is_all_moved());
+        let with = |change: fn(&mut Counts)| {
+            let mut counts = all;
+            change(&mut counts);
+            counts.is_all_moved()
+        };
+        assert!(!with(|counts| counts.waiting = 1));
+        assert!(!with(|counts| counts.intended = 1));
+        assert!(!with(|counts| counts.not_sent = 1));
+        assert!(!with(|counts| (counts.not_sent, counts.unsendable) = (1, 1)));
+        assert!(!with(|counts| counts.unknown = 1));
+        assert!(!with(|counts| counts.sent_not_deleted = 1));
+    }
 
     #[test]
     fn where_every_sent_event_was_proved_none_is_anything_else() {

@@ -49,14 +49,21 @@ pub(super) fn run_lines(
                 }
             };
             lines.extend(hanging(tone, &text, theme, width));
-            let rest = count((counts.waiting + counts.not_sent) as u64);
+            let rest = count(counts.unsent() as u64);
             if run.is_ending_by_itself() {
                 // Continuing would send nothing.
                 let wait = run.wait().map(|wait| wait_text(wait, now));
-                let left = match counts.waiting + counts.not_sent {
+                let mut left = match counts.unsent() {
                     0 => String::new(),
                     _ => format!(" with {rest} not sent, which a resume tries again"),
                 };
+                if counts.in_doubt() > 0 {
+                    let doubt = count(counts.in_doubt() as u64);
+                    let joined = if left.is_empty() { " with" } else { ", and" };
+                    left.push_str(&format!(
+                        "{joined} {doubt} that may have been sent, which a resume looks up"
+                    ));
+                }
                 let text = format!(
                     "nothing is left that it would send: it ends by itself{left}; {}",
                     wait.unwrap_or_default()

@@ -45,12 +45,11 @@ impl Redrives {
         self.run.as_ref().map(|run| standing(run).1)
     }
 
-    /// Whether the redrive under way has nothing left that it would send.
-    pub(crate) fn is_all_sent(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| {
-            let counts = run.counts();
-            counts.waiting + counts.not_sent + counts.intended == 0
-        })
+    /// Whether the redrive under way has nothing left to send or to delete.
+    pub(crate) fn is_all_moved(&self) -> bool {
+        self.run
+            .as_ref()
+            .is_some_and(|run| run.counts().is_all_moved())
     }
 
     /// That it sends nothing until the operator decides, and why it stopped, if it stopped by itself.

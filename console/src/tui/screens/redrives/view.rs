@@ -231,13 +231,7 @@ impl Redrives {
                 message_count(past.not_proved())
             ),
             Some(Ending::Finished) => String::new(),
-            Some(Ending::Cancelled) if past.counts.waiting + past.counts.not_sent == 0 => {
-                ": everything was sent before".to_owned()
-            }
-            Some(Ending::Cancelled) => match past.kind {
-                Kind::Redrive => ": the rest was not sent".to_owned(),
-                Kind::Replay => ": the rest was not published".to_owned(),
-            },
+            Some(Ending::Cancelled) => format!(": {}", cancelled_text(&past.counts, past.kind)),
             None if past.is_running => match past.pause.as_ref().and_then(Pause::own) {
                 Some(why) => format!(": {}; another process runs it", visible(why)),
                 None => ": another process runs it".to_owned(),
@@ -279,6 +273,34 @@ impl Redrives {
         lines.push(Line::styled(fit(&text, width), theme.muted()));
         lines
     }
+}
+
+/// What became of the messages of a redrive that was cancelled.
+fn cancelled_text(counts: &Counts, kind: Kind) -> String {
+    let sent = match kind {
+        Kind::Redrive => "sent",
+        Kind::Replay => "published",
+    };
+    if counts.is_all_moved() {
+        return format!("everything was {sent} before");
+    }
+    let mut texts = Vec::new();
+    if counts.unsent() > 0 {
+        texts.push(format!("the rest was not {sent}"));
+    }
+    if counts.in_doubt() > 0 {
+        texts.push(format!(
+            "{} without an answer may have been {sent}, which a resume looks up",
+            message_count(counts.in_doubt())
+        ));
+    }
+    if counts.sent_not_deleted > 0 {
+        texts.push(format!(
+            "{} {sent} and not seen deleted, which a resume deletes",
+            message_count(counts.sent_not_deleted)
+        ));
+    }
+    texts.join("; ")
 }
 
 fn ending_look(past: &PastRedrive) -> (Tone, &'static str) {

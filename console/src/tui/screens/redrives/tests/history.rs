@@ -4,6 +4,7 @@ use super::*;
 use crate::tui::testing::{PUBLISH, TEMPLATE, TRACE};
 use crate::tui::theme::Tone;
 use pipeline::model::Published;
+use redrive::Kind;
 
 #[test]
 fn interrupted_redrive_is_resumed_and_a_finished_one_is_not() {
@@ -316,7 +317,7 @@ fn replay_is_told_apart_and_says_what_became_of_its_rest() {
         ..Counts::default()
     };
     let replay = PastRedrive {
-        kind: redrive::Kind::Replay,
+        kind: Kind::Replay,
         ..past(0, 43, counts, Some(Ending::Cancelled))
     };
     let mut harness = console();
@@ -349,7 +350,7 @@ fn replay_that_replaces_records_is_told_apart_in_list_and_detail() {
         ..Counts::default()
     };
     let replacement = PastRedrive {
-        kind: redrive::Kind::Replay,
+        kind: Kind::Replay,
         replaces: 40,
         ..past(0, 43, counts, Some(Ending::Finished))
     };
@@ -409,7 +410,7 @@ fn numbers_of_a_row_add_up_or_say_that_some_are_left_out() {
     let mut harness = console();
     harness.press('3');
     let mut replay = past(0, 29, counts, Some(Ending::Cancelled));
-    replay.kind = redrive::Kind::Replay;
+    replay.kind = Kind::Replay;
     let history = Past {
         redrives: vec![replay, past(1, 16, known, Some(Ending::Finished))],
         ..Past::default()
@@ -474,19 +475,24 @@ fn redrive_has_one_time_while_it_runs_and_afterwards() {
 }
 
 #[test]
-fn cancelled_redrive_that_had_sent_everything_left_no_rest() {
-    let text = |counts| {
+fn cancelled_redrive_says_what_is_left_of_it() {
+    let text_of = |kind, counts| {
         let mut harness = console();
         harness.press('3');
-        let redrives = vec![past(0, 3, counts, Some(Ending::Cancelled))];
+        let redrives = vec![PastRedrive {
+            kind,
+            ..past(0, 3, counts, Some(Ending::Cancelled))
+        }];
         let history = Past {
             redrives,
             ..Past::default()
         };
         answer_history(&mut harness, history);
         harness.code(KeyCode::Enter);
-        harness.text()
+        let text = harness.text();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
+    let text = |counts| text_of(Kind::Redrive, counts);
     let all = text(Counts {
         moved: 3,
         ..Counts::default()
@@ -501,4 +507,30 @@ fn cancelled_redrive_that_had_sent_everything_left_no_rest() {
         ..Counts::default()
     });
     assert!(some.contains("cancelled: the rest was not sent"), "{some}");
+    // No answer is no proof that something was sent, nor is a send one that it is deleted.
+    let doubtful = text(Counts {
+        moved: 1,
+        unknown: 2,
+        ..Counts::default()
+    });
+    let expected =
+        "cancelled: 2 messages without an answer may have been sent, which a resume looks up";
+    assert!(doubtful.contains(expected), "{doubtful}");
+    assert!(!doubtful.contains("everything was"), "{doubtful}");
+    let undeleted = text(Counts {
+        moved: 2,
+        sent_not_deleted: 1,
+        ..Counts::default()
+    });
+    let expected = "cancelled: 1 message sent and not seen deleted, which a resume deletes";
+    assert!(undeleted.contains(expected), "{undeleted}");
+    let replayed = text_of(
+        Kind::Replay,
+        Counts {
+            moved: 3,
+            ..Counts::default()
+        },
+    );
+    let expected = "cancelled: everything was published before";
+    assert!(replayed.contains(expected), "{replayed}");
 }

@@ -104,3 +104,26 @@ fn question_whether_to_quit_speaks_of_no_rest_where_everything_is_sent() {
     assert!(text.contains("Quitting ends the look-up"), "{text}");
     assert!(!text.contains("what is not sent"), "{text}");
 }
+
+/// Quitting ends more than a look-up where messages had no answer, or are sent and still to be deleted.
+#[test]
+fn question_whether_to_quit_speaks_of_a_rest_where_not_everything_is_sent_and_deleted() {
+    let unknown = Counts {
+        moved: 32,
+        unknown: 5,
+        ..Counts::default()
+    };
+    let undeleted = Counts {
+        moved: 32,
+        sent_not_deleted: 5,
+        ..Counts::default()
+    };
+    for counts in [unknown, undeleted] {
+        let (mut harness, to) = begun();
+        report(&mut harness, to.id(), running(counts));
+        harness.press('q');
+        let text = harness.text();
+        assert!(!text.contains("Quitting ends the look-up"), "{text}");
+        assert!(text.contains("what is not sent stays"), "{text}");
+    }
+}
