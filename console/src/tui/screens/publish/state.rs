@@ -62,9 +62,11 @@ impl Publish {
             .is_some_and(|key| self.sent_before(key).is_some())
     }
 
-    /// The last time that this identity was sent from here.
+    /// The last time that SNS confirmed this identity from here, else the last time that it may have been sent: a
+    /// later send without an answer takes nothing from a confirmed one.
     pub(super) fn sent_before(&self, key: &EventKey) -> Option<&SentBefore> {
-        self.sent_before.iter().rfind(|sent| sent.key == *key)
+        let sent = self.sent_before.iter().filter(|sent| sent.key == *key);
+        sent.max_by_key(|sent| sent.is_confirmed)
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) fn timeline(
         }
         Remote::Failed { error, .. } => {
             let (tone, text) = match error.may_have_happened {
-                true => (Tone::Warning, "may be published: no answer"),
+                true => (Tone::Warning, "may be published: not confirmed"),
                 false => (Tone::Bad, "not published"),
             };
             let hop = Hop {
@@ -225,11 +225,13 @@ fn pending_lines(
                     format!("not there by {at} UTC; not seen since")
                 }
                 (None, None) => "not known: no look-up was answered".to_owned(),
-                (None, Some(seen)) => format!(
-                    "not there by {} UTC, in {}",
-                    clock(seen.fetched_at),
-                    span_secs(waited(seen.fetched_at))
-                ),
+                (None, Some(seen)) => {
+                    let after = match waited(seen.fetched_at) {
+                        0 => String::new(),
+                        secs => format!(", in {}", span_secs(secs)),
+                    };
+                    format!("not there by {} UTC{after}", clock(seen.fetched_at))
+                }
             },
         };
         let hop = Hop {

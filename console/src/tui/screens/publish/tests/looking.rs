@@ -78,7 +78,8 @@ fn event_that_no_look_up_was_answered_for_is_not_known_and_a_look_has_its_own_ti
     assert_eq!(harness.count(&TRACE), 1, "it has no answer");
     harness.at(70_000).tick();
     let text = harness.text();
-    assert!(text.contains("not there by 11:06:41 UTC, in 0 s"), "{text}");
+    assert!(text.contains("not there by 11:06:41 UTC"), "{text}");
+    assert!(!text.contains("in 0 s"), "{text}");
 }
 
 #[test]
@@ -97,7 +98,7 @@ fn send_without_an_answer_may_have_happened_when_its_key_was_pressed() {
     let mut unknown = failed(true);
     let text = unknown.text();
     for expected in [
-        "may be published: no answer",
+        "may be published: not confirmed",
         "T looks for what became of it",
         "may have been sent at 11:06:40 UTC",
     ] {
@@ -110,4 +111,30 @@ fn send_without_an_answer_may_have_happened_when_its_key_was_pressed() {
     assert!(text.contains("not published"), "{text}");
     assert!(!text.contains("may be"), "{text}");
     assert!(!text.contains("T looks"), "{text}");
+}
+
+#[test]
+fn later_send_without_an_answer_hides_no_confirmed_one() {
+    let mut harness = with_text(VALID, 80, 24).sent();
+    let before = harness.text();
+    let sent = before
+        .lines()
+        .find(|line| line.contains("sent at"))
+        .unwrap();
+    harness.at(61_000).press('s');
+    harness.at(61_010).press('y');
+    let fault = Fault {
+        may_have_happened: true,
+        ..Fault::new("publish: no answer")
+    };
+    harness.at(62_000).answer(&PUBLISH, Err(fault));
+    let text = harness.text();
+    assert!(text.contains(sent.trim_end()), "{sent}: {text}");
+    assert!(!text.contains("may have been sent"), "{text}");
+    harness.at(63_000).press('s');
+    let text = harness.text();
+    assert!(
+        text.contains("already sent from here: it may be a duplicate"),
+        "{text}"
+    );
 }
