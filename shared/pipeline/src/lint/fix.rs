@@ -50,6 +50,18 @@ pub(super) fn words(words: &[&str]) -> String {
     words.join(" ")
 }
 
+/// Alarms, by names that others chose, as an option of the AWS CLI. It takes a word that begins with `-` for an option
+/// of its own, one with `://` for a place to read from, and one that begins with a bracket for JSON; of JSON it takes
+/// each name as it is.
+pub(super) fn alarm_names(names: &[&str]) -> String {
+    let is_plain = |name: &&str| name.starts_with(char::is_alphanumeric) && !name.contains("://");
+    if names.iter().all(is_plain) {
+        return format!("--alarm-names {}", words(names));
+    }
+    let json = serde_json::json!({ "AlarmNames": names }).to_string();
+    format!("--cli-input-json {}", words(&[&json]))
+}
+
 /// At a prompt `!` stands for an earlier command, and braces for several words; `shell_words` takes both for plain.
 fn quoted(word: &str) -> Cow<'_, str> {
     let quoted = shell_words::quote(word);

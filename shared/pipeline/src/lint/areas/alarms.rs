@@ -2,7 +2,7 @@
 
 use crate::lint::check::{Check, Found, Judged, Severity};
 use crate::lint::facts::{AlarmFacts, Facts};
-use crate::lint::fix::{Fix, words};
+use crate::lint::fix::{Fix, alarm_names};
 use crate::text::in_words;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -98,9 +98,9 @@ fn without_actions(facts: &Facts) -> Judged {
     }
     Ok(silent.first().map(|first| {
         let fix = Fix::command(format!(
-            "{} cloudwatch enable-alarm-actions --alarm-names {}",
+            "{} cloudwatch enable-alarm-actions {}",
             facts.subject.aws,
-            words(&silent)
+            alarm_names(&silent)
         ))
         .or_terraform("notification_emails = [\"on-call@example.com\"]");
         let seen = if silent.len() == 1 {
@@ -121,9 +121,9 @@ fn insufficient_data(facts: &Facts) -> Judged {
         .collect();
     Ok((!unknown.is_empty()).then(|| {
         let fix = Fix::command(format!(
-            "{} cloudwatch describe-alarms --alarm-names {}",
+            "{} cloudwatch describe-alarms {}",
             facts.subject.aws,
-            words(&unknown)
+            alarm_names(&unknown)
         ));
         let seen = format!("INSUFFICIENT_DATA: {}", listed(&unknown));
         Found::new(Severity::Warning, seen, fix)
@@ -139,9 +139,9 @@ fn raised(facts: &Facts) -> Judged {
     Ok(raised.first().map(|first| {
         let names: Vec<&str> = raised.iter().map(|alarm| alarm.name.as_str()).collect();
         let fix = Fix::command(format!(
-            "{} cloudwatch describe-alarms --alarm-names {}",
+            "{} cloudwatch describe-alarms {}",
             facts.subject.aws,
-            words(&names)
+            alarm_names(&names)
         ));
         let what_to_do = first.what_to_do.as_deref();
         let what_to_do = what_to_do.unwrap_or("no place in its description");

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::fact::Fact;
 use super::facts::{Facts, Subject};
+use super::fix::words;
 use super::report::LintReport;
 use crate::environment::Environment;
 use crate::model::QueueRole;
@@ -200,10 +201,10 @@ where
 pub(super) fn subject(environment: &Environment) -> Subject {
     let mut aws = format!("aws --region {}", environment.region);
     if let Some(profile) = &environment.profile {
-        aws = format!("{aws} --profile {}", shell_words::quote(profile));
+        aws = format!("{aws} --profile {}", words(&[profile]));
     }
     if let Some(endpoint_url) = &environment.endpoint_url {
-        aws = format!("{aws} --endpoint-url {endpoint_url}");
+        aws = format!("{aws} --endpoint-url {}", words(&[endpoint_url]));
     }
     Subject {
         environment: environment.name.clone(),

@@ -197,13 +197,24 @@ fn names_of_alarms_are_words_for_the_shell_and_nothing_more() {
         ("alarm-insufficient-data", unknown),
         ("alarm-raised", raised),
     ];
-    for (name, word) in [
-        ("a b; $(id)", "'a b; $(id)'"),
-        ("a`id`", "'a`id`'"),
-        ("it's", "'it'\\''s'"),
-        ("a!rm", "'a!rm'"),
-        ("{a,b}", "'{a,b}'"),
-        ("a-b_c.d", "a-b_c.d"),
+    for (name, option) in [
+        ("a b; $(id)", "--alarm-names 'a b; $(id)'"),
+        ("a`id`", "--alarm-names 'a`id`'"),
+        ("it's", "--alarm-names 'it'\\''s'"),
+        ("a!rm", "--alarm-names 'a!rm'"),
+        ("a-b_c.d", "--alarm-names a-b_c.d"),
+        // Of these the AWS CLI would take each for more than a name.
+        (
+            "--endpoint-url=http://evil",
+            "--cli-input-json '{\"AlarmNames\":[\"--endpoint-url=http://evil\"]}'",
+        ),
+        ("-x", "--cli-input-json '{\"AlarmNames\":[\"-x\"]}'"),
+        (
+            "file:///etc/passwd",
+            "--cli-input-json '{\"AlarmNames\":[\"file:///etc/passwd\"]}'",
+        ),
+        ("[a]'", "--cli-input-json '{\"AlarmNames\":[\"[a]'\\''\"]}'"),
+        ("{a,b}", "--cli-input-json '{\"AlarmNames\":[\"{a,b}\"]}'"),
     ] {
         for (id, fault) in faults {
             let mut facts = healthy();
@@ -214,10 +225,32 @@ fn names_of_alarms_are_words_for_the_shell_and_nothing_more() {
             let finding = report.findings.first().unwrap();
             assert_eq!(finding.id, id, "{name}");
             let command = finding.fix.command.as_deref().unwrap();
-            let end = format!(" --alarm-names {word}");
+            let end = format!(" {option}");
             assert!(command.ends_with(&end), "{id}: {command}");
         }
     }
+}
+
+/// The command that is pasted has them as the environment's entry has them.
+#[test]
+fn profile_and_endpoint_are_words_for_the_shell() {
+    let environment = Environment {
+        region: "us-east-1".to_owned(),
+        profile: Some("a!rm {x,y}".to_owned()),
+        endpoint_url: Some("http://127.0.0.1:4566/$(id)".to_owned()),
+        ..Environment::example()
+    };
+    assert_eq!(
+        subject(&environment).aws,
+        "aws --region us-east-1 --profile 'a!rm {x,y}' --endpoint-url 'http://127.0.0.1:4566/$(id)'"
+    );
+    let environment = Environment {
+        profile: Some("a!rm".to_owned()),
+        endpoint_url: None,
+        ..environment
+    };
+    let aws = subject(&environment).aws;
+    assert_eq!(aws, "aws --region us-east-1 --profile 'a!rm'");
 }
 
 #[test]
