@@ -7,7 +7,7 @@ use super::finding::Finding;
 use super::format::{count, rate, span_secs};
 use super::pipeline_view::PipelineView;
 use super::polling::fresh;
-use super::queue_trend::Draining;
+use super::queue_trend::{Draining, PASSING_SECS};
 use super::remote::Remote;
 use super::screen_id::ScreenId;
 use super::theme::Tone;
@@ -387,10 +387,10 @@ fn drain_in_words(pipeline: &PipelineView) -> String {
     }
     match pipeline.draining() {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
-        Draining::Between(from, to) => format!(
-            "drains in {} to {}, because some in flight wait for their visibility timeout",
-            span_secs(from),
-            span_secs(to)
+        Draining::AtLeast(secs) => format!(
+            "drains in about {} or later: messages stay in flight for longer than {PASSING_SECS} s, because they are \
+             processed slowly or wait for their visibility timeout",
+            span_secs(secs)
         ),
         Draining::Not => "the queue does not drain".to_owned(),
         Draining::Unknown => "it is not known whether the queue drains".to_owned(),

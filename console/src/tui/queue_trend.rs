@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Duration, Utc};
-use pipeline::model::{QueueDepth, QueueSettings};
+use pipeline::model::QueueDepth;
 
 use super::format::{age_secs, whole};
 
@@ -23,7 +23,8 @@ const SLACK: Duration = Duration::seconds(1);
 const LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
 const GROWTH_MIN: u64 = 10;
-/// Between the last two samples it must have grown at this part of its rate at least: one that stands does not.
+/// Over the last [`LOOKS`] samples it must have grown at this part of its rate at least: one that stands does not, while
+/// of one that grows in bursts two samples may be alike.
 const GROWTH_NOW: f64 = 0.25;
 
 /// Time and depth of the source queue at the last samples, oldest first.
@@ -45,9 +46,9 @@ pub(crate) struct Growth {
 pub(crate) enum Draining {
     /// In about so many seconds.
     In(u64),
-    /// In about so many seconds, from and to: some in flight are not completed, and come back when their visibility
-    /// timeout ends.
-    Between(u64, u64),
+    /// In about so many seconds or later: messages stay in flight for longer than [`PASSING_SECS`]. Whether they are
+    /// processed slowly or were not completed is not known, so there is no latest time.
+    AtLeast(u64),
     /// As much comes in as goes out, or more.
     Not,
     /// The rates are not known.
@@ -92,17 +93,13 @@ pub(crate) fn growth(samples: &Samples, interval: Duration) -> Option<Growth> {
     let shortly_before = depths().rev().nth(LOOKS)?;
     let still_grows = last.1 > shortly_before && last.1.saturating_mul(10) >= highest * 9;
     let growth = Growth::between(first, last);
-    let newest = Growth::between(*looks.iter().rev().nth(1)?, last);
+    let newest = Growth::between(*looks.iter().rev().nth(LOOKS - 1)?, last);
     let grows_now = newest.per_sec() >= growth.per_sec() * GROWTH_NOW;
     (after >= before + GROWTH_MIN && still_grows && grows_now).then_some(growth)
 }
 
 /// Whether the queue becomes empty, with messages deleted and sent per second in the last period of their metrics.
-pub(crate) fn draining(
-    samples: &Samples,
-    (deleted, sent): (f64, f64),
-    settings: &QueueSettings,
-) -> Draining {
+pub(crate) fn draining(samples: &Samples, (deleted, sent): (f64, f64)) -> Draining {
     // Rates are those of a period before; what the queue did since is in the samples. What stands still, as messages
     // do that wait for their visibility timeout, does not drain at any rate.
     let mut looks = samples.iter().rev().take(LOOKS);
@@ -130,8 +127,7 @@ pub(crate) fn draining(
     };
     let secs = whole(waiting / per_sec);
     if stands_in_flight(samples, deleted) {
-        let timeout = settings.visibility_timeout_secs;
-        return Draining::Between(secs, secs.saturating_add(timeout));
+        return Draining::AtLeast(secs);
     }
     Draining::In(secs)
 }
@@ -173,25 +169,29 @@ mod tests {
         let rises = [0, 30, 55, 200, 350, 500, 650, 772];
         assert_eq!(grew(rises), Some((0, 772)));
         for stands in [
-            [0, 30, 55, 200, 350, 500, 772, 772],
-            [0, 30, 55, 200, 350, 500, 772, 776],
-            [30, 55, 200, 350, 500, 772, 773, 776],
+            [0, 30, 55, 200, 350, 772, 772, 772],
+            [0, 30, 55, 200, 350, 772, 772, 776],
+            [55, 200, 350, 500, 770, 772, 773, 776],
         ] {
             assert_eq!(grew(stands), None, "{stands:?}");
         }
     }
 
+    /// 200 messages every other interval, and nothing is consumed.
     #[test]
-    fn what_stands_in_flight_may_wait_for_its_visibility_timeout() {
-        let settings = QueueSettings {
-            name: "q".to_owned(),
-            visibility_timeout_secs: 30,
-            retention_secs: 345_600,
-            max_receive_count: None,
-        };
-        let of = |depths: &[(u64, u64)]| draining(&samples(5, depths), (24.0, 9.0), &settings);
+    fn queue_that_grows_in_bursts_grows_at_each_sample() {
+        let after_a_burst = [0, 200, 200, 400, 400, 600, 600, 800];
+        let before_the_next = [200, 200, 400, 400, 600, 600, 800, 800];
+        assert_eq!(grew(after_a_burst), Some((0, 800)));
+        assert_eq!(grew(before_the_next), Some((200, 800)));
+    }
+
+    /// Batches that take long, as with a slow database, stand in flight as those do that were not completed.
+    #[test]
+    fn what_stands_in_flight_leaves_at_no_known_time() {
+        let of = |depths: &[(u64, u64)]| draining(&samples(5, depths), (24.0, 9.0));
         let stands = of(&[(90, 155), (50, 155), (10, 155)]);
-        assert_eq!(stands, Draining::Between(11, 41));
+        assert_eq!(stands, Draining::AtLeast(11));
         let passes = of(&[(600, 40), (500, 100), (400, 40)]);
         assert_eq!(passes, Draining::In(29));
     }

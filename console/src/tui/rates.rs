@@ -124,13 +124,9 @@ impl PipelineView {
 
     /// Whether the source queue becomes empty at the present rates, and when.
     pub(crate) fn draining(&self) -> Draining {
-        let (Some(queue), Some(deleted), Some(sent)) = (
-            self.source_queue.value(),
-            self.deleted_per_sec(),
-            self.sent_per_sec(),
-        ) else {
+        let (Some(deleted), Some(sent)) = (self.deleted_per_sec(), self.sent_per_sec()) else {
             return Draining::Unknown;
         };
-        queue_trend::draining(&self.depths_seen, (deleted, sent), &queue.settings)
+        queue_trend::draining(&self.depths_seen, (deleted, sent))
     }
 }

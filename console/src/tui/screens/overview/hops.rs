@@ -384,9 +384,7 @@ fn drain(
     }
     match context.pipeline.draining() {
         Draining::In(secs) => Some(format!("empty in {}", span_secs(secs))),
-        Draining::Between(from, to) => {
-            Some(format!("empty in {} to {}", span_secs(from), span_secs(to)))
-        }
+        Draining::AtLeast(secs) => Some(format!("empty in {} or later", span_secs(secs))),
         Draining::Not => Some("not draining".to_owned()),
         Draining::Unknown => None,
     }
