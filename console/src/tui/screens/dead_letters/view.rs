@@ -352,12 +352,12 @@ impl DeadLetters {
         let Some(queue) = context.pipeline.dead_letter_queue.fetched() else {
             return "How many the queue has is not known yet. ^r checks again.".to_owned();
         };
+        let at = clock(queue.fetched_at);
         match queue.value.depth.total() {
-            0 => "The dead-letter queue is empty. ^r checks again.".to_owned(),
+            0 => format!("The queue reported no dead letters at {at} UTC. ^r checks again."),
             number => format!(
-                "The queue reported about {} at {} UTC: another consumer may have received them. ^r checks again.",
-                count(number),
-                clock(queue.fetched_at)
+                "The queue reported about {} at {at} UTC: another consumer may have received them. ^r checks again.",
+                count(number)
             ),
         }
     }
