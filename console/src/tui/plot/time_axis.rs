@@ -14,9 +14,9 @@ use crate::tui::theme::Theme;
 
 /// Columns from one label to the next at least.
 const LABEL_EVERY: i64 = 13;
-const ROUND_STEPS_SECS: [i64; 19] = [
+const ROUND_STEPS_SECS: [i64; 20] = [
     5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400,
-    172_800, 345_600, 604_800,
+    172_800, 259_200, 345_600, 604_800,
 ];
 /// Columns between a mark and the cursor within which the cursor is on the mark.
 const ON_MARK: u16 = 1;
