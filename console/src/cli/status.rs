@@ -370,7 +370,8 @@ fn ingest_line(rates: &IngestRates, now: DateTime<Utc>) -> String {
     let lag = match (rates.lag_p50_ms, rates.lag_max_ms) {
         (Some(p50), Some(max)) => {
             let [p50, max] = [p50, max].map(|ms| latency(Duration::from_millis(ms)));
-            format!("lag p50 {p50}, max {max}")
+            let window = span_secs(INGEST_WINDOW.as_secs());
+            format!("lag p50 {p50}, max {max} in the last {window}")
         }
         _ => "no lag, because nothing was stored".to_owned(),
     };
@@ -436,6 +437,8 @@ mod tests {
         let line = ingest_line(&rates(Some(180)), now);
         let window = "1,104 stored, 0 as duplicates, 0 for retry, in 3 min up to 11:06:40 UTC, 1 min 35 s ago";
         assert!(line.ends_with(window), "{line}");
+        let lag = "lag p50 40 ms, max 900 ms in the last 3 min; per minute";
+        assert!(line.starts_with(lag), "{line}");
         assert!(ingest_line(&rates(None), now).contains("rates unknown"));
     }
 

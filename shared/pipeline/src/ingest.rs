@@ -11,6 +11,7 @@ use event::{FailureCode, ingest_metrics};
 use serde::Serialize;
 
 use super::metric_line::{Line, Subject};
+use super::oldest_age::METRIC_RECENT;
 use super::point::Point;
 use super::{Pipeline, PipelineError};
 use crate::text::{age_secs, whole};
@@ -67,6 +68,19 @@ pub struct IngestRates {
     pub failures_per_minute: Option<BTreeMap<FailureCode, f64>>,
 }
 
+/// How long the events of one period were on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeriodLag {
+    /// Milliseconds from publish to commit: the mean of the medians of its batches.
+    pub p50_ms: u64,
+    /// Milliseconds from publish to commit: the maximum.
+    pub max_ms: u64,
+    /// End of the period.
+    pub until: DateTime<Utc>,
+}
+
+/// The metrics of a period are complete at the latest when the next one is over.
+const COMPLETE_PERIODS: i32 = 2;
 /// Windows that are read for the rates of one: what came before shows whether it was observed whole.
 const HISTORY_WINDOWS: u32 = 3;
 
@@ -174,13 +188,26 @@ impl IngestHistory {
         })
     }
 
+    /// Lag of the newest period whose metrics are complete; `None` where it was long before `now`.
+    #[must_use]
+    pub fn newest_lag(&self, now: DateTime<Utc>, period_secs: u32) -> Option<PeriodLag> {
+        let period = chrono::Duration::seconds(period_secs.into());
+        let is_complete = |point: &&Point| point.at + period * COMPLETE_PERIODS <= now;
+        let p50 = self.lag_p50_ms.iter().rfind(is_complete)?;
+        let max = self.lag_max_ms.iter().rfind(|max| max.at == p50.at)?;
+        (now - p50.at <= METRIC_RECENT).then(|| PeriodLag {
+            p50_ms: whole(p50.value),
+            max_ms: whole(max.value),
+            until: p50.at + period,
+        })
+    }
+
     /// The time up to the newest batches that was observed whole. `None` when it is too short for a rate.
     fn observed(&self, now: DateTime<Utc>, period: chrono::Duration) -> Option<Window> {
-        // The metrics of a period are complete at the latest when the next one is over.
         let complete = self
             .stored
             .iter()
-            .rfind(|point| point.at + period * 2 <= now)?;
+            .rfind(|point| point.at + period * COMPLETE_PERIODS <= now)?;
         let until = complete.at + period;
         let from = until - INGEST_TIME;
         let first = self.stored.first()?;
@@ -292,6 +319,21 @@ mod tests {
         answers[4] = Vec::new();
         let rates = IngestHistory::of(answers).recent(at(0), 30).unwrap();
         assert_eq!(rates.lag_p50_ms, None);
+    }
+
+    #[test]
+    fn lag_is_of_one_period_whose_metrics_are_complete() {
+        let history = IngestHistory::of(answers());
+        let lag = |now, period_secs| history.newest_lag(at(now), period_secs);
+        let of = |p50_ms, max_ms, until| PeriodLag {
+            p50_ms,
+            max_ms,
+            until: at(until),
+        };
+        assert_eq!(lag(0, 30), Some(of(301, 800, -30)));
+        assert_eq!(lag(0, 60), Some(of(100, 1_200, -120)), "the newest is not");
+        assert_eq!(lag(241, 30), None, "too long ago");
+        assert_eq!(IngestHistory::default().newest_lag(at(0), 30), None);
     }
 
     /// A stream of 20 events a second from `began` on, as the metrics show it: a period is there as soon as

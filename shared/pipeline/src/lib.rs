@@ -84,7 +84,7 @@ pub use body::{Body, BodyError, BodySpool};
 pub use connection::Pipeline;
 pub use delete::{DELETE_MESSAGES_MAX, NotDeleted};
 pub use error::{PipelineError, PipelineErrorKind};
-pub use ingest::{INGEST_WINDOW, IngestHistory, IngestRates};
+pub use ingest::{INGEST_WINDOW, IngestHistory, IngestRates, PeriodLag};
 pub use lease::{Hidden, LEASES_MAX, LeaseSet, Poll};
 pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};

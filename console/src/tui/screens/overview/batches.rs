@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use event::FailureCode;
 
 use super::freshness::Freshness;
@@ -11,7 +12,7 @@ use crate::tui::context::ScreenContext;
 use crate::tui::format::{UNKNOWN, clock, latency, short, span_secs};
 use crate::tui::layout::is_wide;
 use crate::tui::theme::Tone;
-use pipeline::{INGEST_WINDOW, IngestRates};
+use pipeline::{INGEST_WINDOW, IngestRates, PeriodLag};
 
 /// What CloudWatch has of the batches of the ingest.
 enum Batches {
@@ -50,31 +51,47 @@ pub(super) struct IngestStatus {
     pub(super) is_stuck: bool,
 }
 
-pub(super) fn status(context: &ScreenContext<'_>) -> IngestStatus {
+/// Beside a rate up to then.
+pub(super) fn status(
+    rate_until: Option<DateTime<Utc>>,
+    context: &ScreenContext<'_>,
+) -> IngestStatus {
     let is_stuck = context.pipeline.ingest_is_stuck();
     let lags = match Batches::of(context) {
         // What is not stored yet has no lag, and it grows.
         Batches::Seen(_) if is_stuck => vec!["stores nothing".to_owned()],
-        Batches::Seen(rates) => lag_texts(&rates)
-            .into_iter()
-            .zip(["p50", "max"])
-            .filter_map(|(lag, name)| Some(format!("lag {name} {}", lag?)))
-            .collect(),
+        Batches::Seen(_) => newest_lag(context).map_or_else(Vec::new, |lag| {
+            let [p50, max] = lag_texts(lag);
+            let until = match rate_until {
+                Some(until) if until == lag.until => String::new(),
+                Some(_) | None => format!(" to {}", clock(lag.until)),
+            };
+            vec![format!("lag p50 {p50}{until}"), format!("lag max {max}")]
+        }),
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => Vec::new(),
     };
     IngestStatus { lags, is_stuck }
 }
 
-/// Median and maximum of the last minutes.
+/// Median and maximum of the newest period.
 pub(super) fn lags(context: &ScreenContext<'_>) -> [Option<String>; 2] {
     match Batches::of(context) {
-        Batches::Seen(rates) => lag_texts(&rates),
+        Batches::Seen(_) => {
+            newest_lag(context).map_or([None, None], |lag| lag_texts(lag).map(Some))
+        }
         Batches::Unread | Batches::Unnamed | Batches::None | Batches::Past => [None, None],
     }
 }
 
-fn lag_texts(rates: &IngestRates) -> [Option<String>; 2] {
-    [rates.lag_p50_ms, rates.lag_max_ms].map(|ms| Some(latency(Duration::from_millis(ms?))))
+/// Of one period: what an outage before it left is no lag of now.
+fn newest_lag(context: &ScreenContext<'_>) -> Option<PeriodLag> {
+    let fetched = context.pipeline.history.fetched()?;
+    let ingest = fetched.value.ingest.as_ref()?;
+    ingest.newest_lag(fetched.fetched_at, fetched.value.period_secs)
+}
+
+fn lag_texts(lag: PeriodLag) -> [String; 2] {
+    [lag.p50_ms, lag.max_ms].map(|ms| latency(Duration::from_millis(ms)))
 }
 
 /// What becomes of messages in a minute, failures by their codes, most frequent first.

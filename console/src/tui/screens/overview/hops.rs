@@ -395,7 +395,7 @@ fn ingest(context: &ScreenContext<'_>) -> Hop {
     let rate = context.pipeline.deleted_rate();
     let freshness = Freshness::of_ingest(rate, context);
     let name = name.unwrap_or_default();
-    let status = batches::status(context);
+    let status = batches::status(rate.map(|rate| rate.until), context);
     let rest = (status.lags, name);
     let mut hop = flow("ingest ƒ", (rate, freshness), "out", rest);
     if status.is_stuck && hop.tone == Tone::Good {

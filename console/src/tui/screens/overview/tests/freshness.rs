@@ -1,6 +1,6 @@
 //! How old the numbers of the overview are, and what is green.
 
-use pipeline::model::Point;
+use pipeline::model::{History, Point};
 
 use super::*;
 
@@ -304,4 +304,55 @@ fn error_of_the_history_ends_with_the_outage() {
     let text = harness.text();
     assert!(!text.contains("read metrics"), "{text}");
     assert!(text.contains("healthy"), "{text}");
+}
+
+/// The history with periods of 10 seconds.
+fn in_short_periods() -> History {
+    let mut history = history(0.0);
+    history.period_secs = 10;
+    let move_points = |points: &mut Vec<Point>| {
+        for point in points {
+            point.at = now() - (now() - point.at) / 6;
+        }
+    };
+    move_points(&mut history.deleted);
+    if let Some(ingest) = &mut history.ingest {
+        for points in [
+            &mut ingest.stored,
+            &mut ingest.duplicates,
+            &mut ingest.expired,
+            &mut ingest.retried,
+            &mut ingest.lag_p50_ms,
+            &mut ingest.lag_max_ms,
+        ] {
+            move_points(points);
+        }
+    }
+    history
+}
+
+#[test]
+fn lag_is_not_that_of_an_older_period_than_it_names() {
+    let mut history = in_short_periods();
+    if let Some(ingest) = &mut history.ingest {
+        ingest.lag_p50_ms[55].value = 90_000.0;
+        ingest.lag_max_ms[55].value = 133_800.0;
+    }
+    let pipeline = Pipeline {
+        history: Ok(history),
+        ..Pipeline::healthy()
+    };
+    let ingest = row(&served(&pipeline, 80, 24), "ingest ƒ");
+    assert!(
+        ingest.contains("10 s to 11:06:30  lag p50 196 ms to 11:06:20"),
+        "{ingest}"
+    );
+    let text = served(&pipeline, 160, 45).text();
+    for part in [
+        "10 s to 11:06:30",
+        "lag p50 196 ms to 11:06:20",
+        "lag max 950 ms",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
 }
