@@ -204,7 +204,7 @@ pub(crate) fn findings(
         advice: "3 continues it or ends it".to_owned(),
         screen: Some(ScreenId::Redrives),
     }));
-    unreachable_parts(pipeline, now, &mut findings);
+    unreachable_parts(pipeline, environment, now, &mut findings);
     dead_letters(pipeline, now, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
@@ -217,7 +217,17 @@ pub(crate) fn findings(
     findings
 }
 
-fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
+fn unreachable_parts(
+    pipeline: &PipelineView,
+    environment: &Environment,
+    now: DateTime<Utc>,
+    findings: &mut Vec<Finding>,
+) {
+    let records = if environment.database_url.is_none() {
+        "records by the API"
+    } else {
+        "database"
+    };
     let parts = [
         (
             "source queue",
@@ -230,7 +240,7 @@ fn unreachable_parts(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut
             fetched(&pipeline.dead_letter_queue),
         ),
         (
-            "database",
+            records,
             // A database that resumes is no failure.
             (pipeline.totals.error()).filter(|_| pipeline.totals_resume_since().is_none()),
             fetched(&pipeline.totals),

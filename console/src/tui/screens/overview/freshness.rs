@@ -11,9 +11,6 @@ use crate::tui::rates::Rate;
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 
-/// Why what the ingest did is no sign that it works now.
-const DATABASE_FAILS: &str = "the database does not answer";
-
 /// Periods after which the end of what the ingest did is old: its metrics are complete after two, and CloudWatch has
 /// them after one or two more.
 const LATE_PERIODS: i32 = 5;
@@ -130,7 +127,7 @@ impl Freshness {
         }
         Self {
             tone: Tone::Muted,
-            notes: vec![as_of(rate.until, context), DATABASE_FAILS.to_owned()],
+            notes: vec![as_of(rate.until, context), records_fail(context)],
         }
     }
 
@@ -141,10 +138,7 @@ impl Freshness {
         let mut freshness = match (database_failure(context), pipeline.history.fetched()) {
             (Some(_), Some(history)) if freshness.tone == Tone::Good => Self {
                 tone: Tone::Muted,
-                notes: vec![
-                    as_of(history.fetched_at, context),
-                    DATABASE_FAILS.to_owned(),
-                ],
+                notes: vec![as_of(history.fetched_at, context), records_fail(context)],
             },
             _ => freshness,
         };
@@ -216,6 +210,16 @@ impl Freshness {
     pub(super) const fn is_fresh(&self) -> bool {
         self.notes.is_empty()
     }
+}
+
+/// Why what the ingest did is no sign that it works now: what was asked for the records and did not answer.
+fn records_fail(context: &ScreenContext<'_>) -> String {
+    let fails = if context.environment.database_url.is_none() {
+        "the API did not count records"
+    } else {
+        "the database does not answer"
+    };
+    fails.to_owned()
 }
 
 /// Why the database does not answer; one that is not configured is not asked.

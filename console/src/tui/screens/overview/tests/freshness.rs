@@ -1,8 +1,10 @@
 //! How old the numbers of the overview are, and what is green.
 
+use pipeline::environment::Environment;
 use pipeline::model::{History, Point};
 
 use super::*;
+use crate::tui::testing::environment;
 
 #[test]
 fn every_hop_shows_how_old_its_numbers_are_and_why() {
@@ -355,4 +357,25 @@ fn lag_is_not_that_of_an_older_period_than_it_names() {
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+}
+
+#[test]
+fn records_that_the_api_does_not_count_are_no_failure_of_the_database() {
+    let by_api = Environment {
+        database_url: None,
+        ..environment()
+    };
+    let mut harness = Harness::new(by_api, now(), 160, 45);
+    Pipeline::healthy().serve(&mut harness, now(), 0);
+    let pipeline = Pipeline {
+        totals: Pipeline::unreachable().totals,
+        ..Pipeline::healthy()
+    };
+    pipeline.serve(&mut harness, now() + Duration::seconds(5), 0);
+    let text = harness.text();
+    assert!(!text.contains("the database does not answer"), "{text}");
+    assert!(!text.contains("database: count records"), "{text}");
+    assert!(text.contains("records by the API: count records"), "{text}");
+    let not_counted = "the API did not count records";
+    assert_eq!(text.matches(not_counted).count(), 2, "{text}");
 }

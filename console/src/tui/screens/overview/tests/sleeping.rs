@@ -322,7 +322,10 @@ fn database_that_stored_something_lately_does_not_resume_but_fails() {
     pipeline.serve(&mut harness, now() + Duration::seconds(60), 0);
     let text = harness.text();
     assert!(!text.contains("resuming"), "{text}");
-    assert!(text.contains("database: no answer in time"), "{text}");
+    assert!(
+        text.contains("records by the API: no answer in time"),
+        "{text}"
+    );
 }
 
 #[test]
