@@ -99,7 +99,7 @@ impl Freshness {
             },
             Some(rate) if rate.is_old && freshness.is_fresh() => Self {
                 tone: Tone::Muted,
-                notes: vec![as_of(rate.until, context), "no newer metric".to_owned()],
+                notes: vec![as_of(rate.until, context), why_old(rate.until, context)],
             },
             // The answer may be new and its newest period some seconds old.
             Some(rate) => {
@@ -151,12 +151,10 @@ impl Freshness {
 
     /// The same of what ended then: it is old when no newer metric came for some periods.
     fn not_after(self, until: Option<DateTime<Utc>>, context: &ScreenContext<'_>) -> Self {
-        let period_secs = context.pipeline.history.value().map(|it| it.period_secs);
-        let late = Duration::seconds(period_secs.unwrap_or_default().into()) * LATE_PERIODS;
         match until {
-            Some(until) if self.is_fresh() && context.now - until > late => Self {
+            Some(until) if self.is_fresh() && context.now - until > late(context) => Self {
                 tone: Tone::Muted,
-                notes: vec![as_of(until, context), "no newer metric".to_owned()],
+                notes: vec![as_of(until, context), why_old(until, context)],
             },
             Some(_) | None => self,
         }
@@ -226,6 +224,25 @@ fn records_fail(context: &ScreenContext<'_>) -> String {
 fn database_failure<'a>(context: &'a ScreenContext<'_>) -> Option<&'a Fault> {
     let error = context.pipeline.totals.error();
     error.filter(|error| !error.is_not_configured)
+}
+
+/// Age at which the end of what the ingest did is old.
+fn late(context: &ScreenContext<'_>) -> Duration {
+    let period_secs = context.pipeline.history.value().map(|it| it.period_secs);
+    Duration::seconds(period_secs.unwrap_or_default().into()) * LATE_PERIODS
+}
+
+/// Why there is nothing after this time. That the metrics end there is known of the time of their read alone, so it is
+/// said while that is nearer than their end.
+fn why_old(until: DateTime<Utc>, context: &ScreenContext<'_>) -> String {
+    let read_at = context.pipeline.history.fetched().map(|it| it.fetched_at);
+    let was_asked = read_at.is_some_and(|at| context.now - at < at - until);
+    let why = if was_asked {
+        "no newer metric"
+    } else {
+        "not asked since"
+    };
+    why.to_owned()
 }
 
 fn as_of(at: DateTime<Utc>, context: &ScreenContext<'_>) -> String {

@@ -235,7 +235,10 @@ fn outcomes_per_minute_have_their_age_when_no_newer_metric_comes() {
         ..Pipeline::healthy()
     };
     let row = row(&served(&pipeline, 160, 45), "per minute");
-    assert!(row.contains("as of"), "{row}");
+    assert!(
+        row.contains("as of") && row.contains("no newer metric"),
+        "{row}"
+    );
 }
 
 #[test]
@@ -378,4 +381,22 @@ fn records_that_the_api_does_not_count_are_no_failure_of_the_database() {
     assert!(text.contains("records by the API: count records"), "{text}");
     let not_counted = "the API did not count records";
     assert_eq!(text.matches(not_counted).count(), 2, "{text}");
+}
+
+#[test]
+fn metric_that_was_not_asked_for_is_not_said_to_be_missing() {
+    let on_aws = Environment {
+        endpoint_url: None,
+        ..environment()
+    };
+    // Nobody has used the console for an hour, so it asks seldom.
+    let mut harness = Harness::new(on_aws, now() - Duration::hours(1), 160, 45);
+    Pipeline::healthy().serve(&mut harness, now(), 0);
+    harness.now = now() + Duration::seconds(290);
+    harness.tick();
+    let batches = row(&harness, "per minute");
+    assert!(
+        batches.contains("as of 5 min ago  not asked since"),
+        "{batches}"
+    );
 }
