@@ -447,6 +447,7 @@ mod tests {
         let until = DateTime::from_timestamp(1_795_000_020, 0).unwrap();
         let age = pipeline::oldest_age::OldestAge {
             secs: 71,
+            grown_secs: 0,
             is_bound: true,
             since: until - chrono::Duration::seconds(60),
             until,

@@ -9,14 +9,19 @@ use crate::text::{age_secs, clock, span_secs, whole};
 
 /// A metric older than this is not current: CloudWatch has the metrics of SQS within some minutes.
 pub const METRIC_RECENT: Duration = Duration::seconds(300);
+/// By which CloudWatch has all values of a period that is over.
+const COMPLETE_AFTER: Duration = Duration::seconds(10);
 /// A value of no longer a period is that of a moment.
 const MOMENT: Duration = Duration::seconds(1);
 
 /// Age of the oldest message of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldestAge {
-    /// The age in seconds.
+    /// The age in seconds, as it was measured.
     pub secs: u64,
+    /// Seconds by which it may have become greater until the end of the time that it is of; 0 where that is whole
+    /// minutes, of which all values are known.
+    pub grown_secs: u64,
     /// Whether the oldest message may have been younger: the metric has the greatest age of its period.
     pub is_bound: bool,
     /// Start of the time that it is of.
@@ -32,11 +37,21 @@ impl OldestAge {
         let newest = ages.last()?;
         let period = Duration::seconds(period_secs.into());
         let is_recent = read_at - newest.at <= METRIC_RECENT;
+        let is_bound = period > MOMENT;
+        let end = newest.at + period;
+        let until = end.min(read_at);
+        let is_of_minutes = [newest.at, end].iter().all(|at| at.timestamp() % 60 == 0);
+        let is_exact = !is_bound || (is_of_minutes && end + COMPLETE_AFTER <= read_at);
         (is_recent && newest.value >= 0.0).then(|| Self {
             secs: whole(newest.value),
-            is_bound: period > MOMENT,
+            grown_secs: if is_exact {
+                0
+            } else {
+                age_secs(newest.at, until)
+            },
+            is_bound,
             since: newest.at,
-            until: (newest.at + period).min(read_at),
+            until,
         })
     }
 
@@ -54,37 +69,44 @@ impl OldestAge {
         };
         metric.filter(can_be).unwrap_or_else(|| Self {
             secs: age_secs(empty_at, counted_at),
+            grown_secs: 0,
             is_bound: true,
             since: counted_at,
             until: counted_at,
         })
     }
 
-    /// `17 s at 07:07:57`, `≤ 1 min 11 s at 07:07`
+    /// `17 s at 07:07:57`, `≤ 1 min 11 s at 07:07`, `≤ 39 s at 07:07:34`
     #[must_use]
     pub fn text(self) -> String {
         format!("{} {}", self.age("≤ "), self.time())
     }
 
-    /// `17 s at 07:07:57`, `up to 1 min 11 s at 07:07`
+    /// `17 s at 07:07:57`, `up to 1 min 11 s at 07:07`, `up to 39 s at 07:07:34`
     #[must_use]
     pub fn in_words(self) -> String {
         format!("{} {}", self.age("up to "), self.time())
     }
 
-    /// `17 s at 07:07`, `up to 1 min 11 s at 07:07`
+    /// `17 s at 07:07`, `up to 1 min 11 s at 07:07`; a bound that the whole minute does not have keeps its second.
     #[must_use]
     pub fn in_words_to_the_minute(self) -> String {
+        if self.grown_secs > 0 {
+            return self.in_words();
+        }
         format!("{} {}", self.age("up to "), self.minutes())
     }
 
     fn age(self, bound: &str) -> String {
         let bound = if self.is_bound { bound } else { "" };
-        format!("{bound}{}", span_secs(self.secs))
+        format!("{bound}{}", span_secs(self.secs + self.grown_secs))
     }
 
     /// A second, or minutes.
     fn time(self) -> String {
+        if self.grown_secs > 0 {
+            return format!("at {}", clock(self.until));
+        }
         if self.until - self.since <= MOMENT {
             return format!("at {}", clock(self.since));
         }
@@ -133,11 +155,24 @@ mod tests {
         let whole = newest(71.0, 420, 60, 540).unwrap();
         assert_eq!(whole.text(), "≤ 1 min 11 s at 07:07");
         assert_eq!(whole.in_words(), "up to 1 min 11 s at 07:07");
-        let part = newest(71.0, 420, 60, 454).unwrap();
-        assert_eq!((part.until, part.text()), (at(454), whole.text()));
         let long = newest(71.0, 420, 240, 700).unwrap();
         assert_eq!(long.text(), "≤ 1 min 11 s from 07:07 to 07:10");
         assert_eq!(newest(71.0, 420, 60, 721), None, "too old");
+    }
+
+    /// The value may be of its first second, and the message stays until the end.
+    #[test]
+    fn age_of_less_than_a_minute_is_the_greatest_that_it_can_be_at_its_end() {
+        let part = newest(5.0, 420, 60, 454).unwrap();
+        assert_eq!((part.secs, part.until), (5, at(454)));
+        assert_eq!(part.text(), "≤ 39 s at 07:07:34");
+        assert_eq!(part.in_words(), "up to 39 s at 07:07:34");
+        assert_eq!(part.in_words_to_the_minute(), part.in_words());
+        // The last values of the minute may be missing.
+        let late = newest(5.0, 420, 60, 481).unwrap();
+        assert_eq!(late.text(), "≤ 1 min 5 s at 07:08:00");
+        let short = newest(35.0, 460, 10, 490).unwrap();
+        assert_eq!(short.text(), "≤ 45 s at 07:07:50");
     }
 
     #[test]
@@ -150,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_is_in_a_queue_that_was_empty_is_no_older_than_that() {
-        let metric = newest(299.0, 420, 60, 480);
+        let metric = newest(299.0, 420, 60, 490);
         let after =
             |empty_at, counted_at| OldestAge::after_empty(metric, at(empty_at), at(counted_at));
         for (empty_at, counted_at, text) in [

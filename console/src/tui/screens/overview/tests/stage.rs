@@ -92,6 +92,7 @@ fn read_at(secs: u64, at: DateTime<Utc>) -> OldestAge {
     let since = at - Duration::seconds(2);
     OldestAge {
         secs,
+        grown_secs: 0,
         is_bound: false,
         since,
         until: since + Duration::seconds(1),
