@@ -33,23 +33,40 @@ pub(crate) struct Rate {
 
 impl PipelineView {
     /// Records stored per second: by the metrics where the totals of a database that pauses are read too seldom for a
-    /// rate, else over the last samples; `None` before the second one.
+    /// rate, else over the last samples; `None` before the second one, and where rows were removed between them: that
+    /// says nothing of those that were stored.
     pub(crate) fn stored_rate(&self) -> Option<Rate> {
         if self.polling.database_pauses {
             return self.rate(stored_points);
         }
-        let over = self.polling.totals * STORED_OVER + SLACK;
-        let (last_at, last) = self.totals_seen.back()?;
-        let mut seen = self.totals_seen.iter();
-        let (first_at, first) = seen.find(|(at, _)| *last_at - *at <= over)?;
-        let secs = (*last_at - *first_at).as_seconds_f64();
+        if self.rows_were_removed() {
+            return None;
+        }
+        let mut seen = self.totals_of_rate();
+        let (first_at, first) = seen.next()?;
+        let (last_at, last) = seen.last()?;
+        let secs = (last_at - first_at).as_seconds_f64();
         #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
         (secs > 0.0).then(|| Rate {
-            per_sec: last.saturating_sub(*first) as f64 / secs,
-            since: *first_at,
-            until: *last_at,
+            per_sec: last.saturating_sub(first) as f64 / secs,
+            since: first_at,
+            until: last_at,
             is_old: false,
         })
+    }
+
+    /// The samples of the totals that their rate is of.
+    fn totals_of_rate(&self) -> impl Iterator<Item = (DateTime<Utc>, u64)> {
+        let over = self.polling.totals * STORED_OVER + SLACK;
+        let last = self.totals_seen.back().map(|(at, _)| *at);
+        let seen = self.totals_seen.iter().copied();
+        seen.skip_while(move |(at, _)| last.is_some_and(|last| last - *at > over))
+    }
+
+    /// Whether there were fewer records at one of the last samples than before.
+    pub(crate) fn rows_were_removed(&self) -> bool {
+        let totals = self.totals_of_rate().map(|(_, total)| total);
+        !totals.is_sorted()
     }
 
     /// Messages published to the topic.

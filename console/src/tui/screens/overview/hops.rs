@@ -448,6 +448,8 @@ pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
             .filter(|rate| rate.until - rate.since > RATE_OF_NOW)
             .map(period),
     );
+    let is_removed = stored.is_none() && context.pipeline.rows_were_removed();
+    rest.extend(is_removed.then(|| "rows were removed".to_owned()));
     let rows = format!("{about}{}", counted(totals.total, "row"));
     // Records that are erased or expire change it, and no metric has them.
     let rows = if is_of_now || !freshness_is_fresh {

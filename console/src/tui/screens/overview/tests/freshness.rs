@@ -400,3 +400,30 @@ fn metric_that_was_not_asked_for_is_not_said_to_be_missing() {
         "{batches}"
     );
 }
+
+#[test]
+fn rate_is_not_known_while_rows_are_removed() {
+    let mut harness = served(&Pipeline::healthy(), 160, 45);
+    assert!(
+        harness.text().contains("+48.2 rows/s"),
+        "{}",
+        harness.text()
+    );
+    let erased = Pipeline {
+        totals: Ok(1_203_748),
+        ..Pipeline::healthy()
+    };
+    erased.serve(&mut harness, now() + Duration::seconds(5), 0);
+    let text = harness.text();
+    assert!(
+        text.contains("– rows/s") && !text.contains("+0.0"),
+        "{text}"
+    );
+    assert!(text.contains("rows were removed"), "{text}");
+    // They are more than at the first of the samples again.
+    erased.serve(&mut harness, now() + Duration::seconds(10), 99_000);
+    let text = harness.text();
+    assert!(text.contains("– rows/s"), "{text}");
+    erased.serve(&mut harness, now() + Duration::seconds(15), 99_050);
+    assert!(!harness.text().contains("– rows/s"), "{}", harness.text());
+}
