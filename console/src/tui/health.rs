@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 
 use super::check_settings::check_settings;
 use super::finding::Finding;
-use super::format::{count, rate, span_secs};
+use super::format::{clock, count, rate, span_secs};
 use super::pipeline_view::PipelineView;
 use super::polling::fresh;
 use super::queue_trend::{Draining, PASSING_SECS};
@@ -276,13 +276,19 @@ fn unreachable_parts(
                 )
             },
         );
+        // They are asked so seldom that the rest is well again before.
+        let times = match name {
+            "alarms" => retry_times(&pipeline.alarms, pipeline.alarms_interval()),
+            "error budgets" => retry_times(&pipeline.budgets, pipeline.budgets_interval()),
+            _ => String::new(),
+        };
         findings.push(Finding {
             tone: if matches!(name, "history" | "alarms" | "error budgets") {
                 Tone::Warning
             } else {
                 Tone::Bad
             },
-            text: format!("{name}: {} · {before}", error.message),
+            text: format!("{name}: {}{times} · {before}", error.message),
             advice: error
                 .hint
                 .clone()
@@ -290,6 +296,19 @@ fn unreachable_parts(
             screen: None,
         });
     }
+}
+
+/// When it failed and is asked again, as a part of a text.
+fn retry_times<T>(remote: &Remote<T>, interval: Duration) -> String {
+    let Some(failed_at) = remote.failed_at() else {
+        return String::new();
+    };
+    let again = if remote.is_loading() {
+        "now".to_owned()
+    } else {
+        format!("at {}", clock(failed_at + interval))
+    };
+    format!(" · at {}, asked again {again}", clock(failed_at))
 }
 
 fn fetched<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {

@@ -104,7 +104,7 @@ impl PipelineView {
     }
 
     /// As [`Self::history_interval`], from the same service; without the permission it is not asked more often.
-    fn alarms_interval(&self) -> Duration {
+    pub(crate) fn alarms_interval(&self) -> Duration {
         if self.alarms.error().is_some() {
             return self.polling.alarms.min(self.polling.history_max);
         }
@@ -117,7 +117,7 @@ impl PipelineView {
     }
 
     /// As [`Self::history_interval`], from the same service.
-    fn budgets_interval(&self) -> Duration {
+    pub(crate) fn budgets_interval(&self) -> Duration {
         if self.budgets.error().is_some() {
             return self.polling.history_max;
         }

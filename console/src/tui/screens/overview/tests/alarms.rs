@@ -115,3 +115,26 @@ fn alarms_are_read_once_a_minute_where_calls_are_counted_and_by_a_key() {
     harness.refresh();
     assert_eq!(asks(&harness), 1);
 }
+
+#[test]
+fn failure_of_the_alarms_has_its_time_and_that_of_the_next_read() {
+    let on_aws = Environment {
+        endpoint_url: None,
+        ..environment()
+    };
+    let mut harness = Harness::new(on_aws, now(), 160, 45);
+    with(Vec::new()).serve(&mut harness, now(), 0);
+    let denied = Pipeline {
+        alarms: Err(Fault::new("list the raised alarms: denied")),
+        ..Pipeline::healthy()
+    };
+    denied.serve(&mut harness, now() + Duration::seconds(60), 0);
+    let text = harness.text();
+    let times = "denied · at 11:07:40, asked again at 11:08:40 · last seen";
+    assert!(text.contains(times), "{text}");
+    harness.now = now() + Duration::seconds(120);
+    harness.tick();
+    let text = harness.text();
+    let times = "denied · at 11:07:40, asked again now · last seen";
+    assert!(text.contains(times), "{text}");
+}
