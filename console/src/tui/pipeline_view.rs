@@ -30,7 +30,7 @@ const RESUME_MAX: Duration = Duration::seconds(60);
 /// auto-pause").
 const PAUSE_MIN: Duration = Duration::seconds(300);
 /// Error budgets that were read so lately are shown as those of now.
-const BUDGETS_OF_NOW: Duration = Duration::seconds(60);
+const BUDGETS_OF_NOW: Duration = Duration::seconds(7);
 /// Intervals over which two samples of the totals make a rate that charts show.
 const SAMPLES_OVER: i32 = 2;
 

@@ -96,6 +96,9 @@ fn budgets_that_were_read_long_ago_have_their_time() {
     let spent = "12 min over) in 30 days";
     assert!(!row(&harness, "✖ api-availability").contains("at 11:06:40"));
     assert!(!row(&harness, spent).contains("as of"));
+    known.serve(&mut harness, now() + Duration::seconds(10), 0);
+    assert!(row(&harness, "✖ api-availability").contains("at 11:06:40"));
+    assert!(row(&harness, spent).contains("as of 10 s ago"));
     known.serve(&mut harness, now() + Duration::seconds(840), 0);
     assert!(row(&harness, "✖ api-availability").contains("at 11:06:40"));
     assert!(row(&harness, spent).contains("as of 14 min ago"));
