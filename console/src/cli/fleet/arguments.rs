@@ -20,7 +20,8 @@ of the overview, as far as one look shows them. A database that pauses is not wo
 JSON output: {\"environments\": [{\"environment\", \"account\", \"region\", \"endpoint\", \"state\",
 \"reason\", \"next_step\", \"findings\": [{\"severity\", \"text\", \"advice\"}], \"queue\": {\"visible\",
 \"in_flight\", \"delayed\", \"oldest_age_secs\"}, \"dead_letters\": {\"visible\", \"in_flight\",
-\"oldest_age_secs\"}, \"stored_per_minute\", \"last_stored_at\", \"last_stored_age_secs\",
+\"oldest_age_secs\"}, \"stored_per_minute\", \"stored_per_minute_until\",
+\"last_stored_at\", \"last_stored_age_secs\",
 \"schema_version\", \"read_at\", \"metrics_age_secs\", \"database_may_sleep\", \"errors\": [{\"part\",
 \"error\", \"hint\"}]}]}; what is not known is null.
 Exit code 0 where all are ok, 3 where something could not be reached, else 1.";

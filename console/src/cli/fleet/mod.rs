@@ -4,12 +4,13 @@
 
 pub(crate) mod arguments;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use self::arguments::FleetCommand;
 use super::table::{Align, Keep, Table};
 use super::{CommandError, Exit, GlobalArguments, Output};
-use crate::text::{UNKNOWN, count, short, short_span_secs};
+use crate::text::{UNKNOWN, age_secs, count, short, short_span_secs};
 use pipeline::environment::Environment;
 use pipeline::fleet::{self, FleetQueue, FleetRow, FleetState};
 use pipeline::printable_lines;
@@ -97,8 +98,11 @@ fn table(rows: &[FleetRow]) -> Table {
             &number(queue.map(messages)),
             &oldest(queue),
             &number(dead_letters.map(|queue| queue.visible + queue.in_flight)),
-            &row.stored_per_minute
-                .map_or_else(|| UNKNOWN.to_owned(), short),
+            &per_minute(
+                row.stored_per_minute,
+                row.stored_per_minute_until,
+                row.read_at,
+            ),
             &last_stored(row),
             &schema(row.schema_version),
             &ago(row.metrics_age_secs),
@@ -118,6 +122,19 @@ fn oldest(queue: Option<FleetQueue>) -> String {
         Some((0, _)) => "none".to_owned(),
         Some((_, Some(secs))) => format!("≤ {}", short_span_secs(secs)),
         Some((_, None)) | None => UNKNOWN.to_owned(),
+    }
+}
+
+/// The rate, and how long ago the time that it is of ended: without newer batches that does not move.
+fn per_minute(
+    rate: Option<f64>,
+    until: Option<DateTime<Utc>>,
+    read_at: Option<DateTime<Utc>>,
+) -> String {
+    let rate = rate.map_or_else(|| UNKNOWN.to_owned(), short);
+    match until.zip(read_at) {
+        Some((until, read_at)) => format!("{rate} to {}", ago(Some(age_secs(until, read_at)))),
+        None => rate,
     }
 }
 
@@ -164,6 +181,16 @@ fn schema(version: Option<i64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rate_says_how_long_ago_its_time_ended() {
+        let at = |secs: i64| DateTime::from_timestamp(1_795_000_000 + secs, 0);
+        assert_eq!(
+            per_minute(Some(1_041.0), at(0), at(35)),
+            "1,041 to 35 s ago"
+        );
+        assert_eq!(per_minute(None, None, at(35)), UNKNOWN);
+    }
 
     #[test]
     fn age_of_the_oldest_message_is_at_most_that_of_its_metric() {

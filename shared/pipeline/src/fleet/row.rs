@@ -113,6 +113,8 @@ pub struct FleetRow {
     pub dead_letters: Option<FleetDeadLetters>,
     /// Events that the ingest stored in a minute, lately.
     pub stored_per_minute: Option<f64>,
+    /// End of the time that this rate is of.
+    pub stored_per_minute_until: Option<DateTime<Utc>>,
     /// When an event was last stored.
     pub last_stored_at: Option<DateTime<Utc>>,
     /// How long ago that was, by the database's clock where it was asked.
@@ -179,6 +181,7 @@ impl FleetRow {
             queue: None,
             dead_letters: None,
             stored_per_minute: None,
+            stored_per_minute_until: None,
             last_stored_at: None,
             last_stored_age_secs: None,
             last_stored_is_bound: false,
@@ -245,6 +248,7 @@ impl FleetRow {
             return;
         };
         let rates = ingest.recent(at, history.period_secs);
+        self.stored_per_minute_until = rates.as_ref().and_then(|rates| rates.window_until);
         self.stored_per_minute = rates.and_then(|rates| rates.stored_per_minute);
         let newest = ingest.stored.last().map(|point| point.at);
         self.metrics_age_secs = newest.map(|newest| age_secs(newest, at));

@@ -130,6 +130,7 @@ async fn healthy_environment_has_all_its_numbers() {
     );
     // The newest period may not be complete.
     assert_eq!(row.stored_per_minute, Some(60.0));
+    assert_eq!(row.stored_per_minute_until, Some(at(-60)));
     assert_eq!(row.metrics_age_secs, Some(60));
     // By the database's clock, which is behind.
     assert_eq!(row.last_stored_age_secs, Some(60));
