@@ -23,8 +23,8 @@ use crate::journal::{Journal, Recorder};
 use crate::lease::Leases;
 use crate::limits::SEARCH_PATIENCE_MAX;
 use crate::reading::Reading;
-use crate::state::fact::{Ending, Fact};
-use crate::state::{Counts, Report, State};
+use crate::state::fact::{Ending, Fact, Proof};
+use crate::state::{Counts, MessageState, Phase, Report, State};
 use pipeline::Pipeline;
 use pipeline::model::DeadLetter;
 
@@ -64,10 +64,10 @@ pub(crate) async fn run_to_state(
     pipeline.check_write(&format!("{} to {:?}", plan.kind(), plan.destination.name))?;
     plan.check_pipeline(pipeline)?;
     counts.send_replace(state.counts());
-    let before = state.counts();
+    let before = Before::of(&state);
     let (unsettled, hidden) = (state.unsettled(), state.hidden());
     let search_patience = search_patience(&state, options);
-    let change = change(&plan, before.left());
+    let change = change(&plan, before.counts.left());
     let recorder = Recorder::start(journal, state, counts)?;
     let source = match &plan.replay {
         None => Source::DeadLetters(Leases::new(
@@ -118,7 +118,8 @@ pub(crate) async fn run_to_state(
     };
     let state = recorder.close().await;
     let error = driven.as_ref().err().map(ToString::to_string);
-    if let Err(error) = permit.end(counted(state.counts(), before), error).await {
+    let counted = counted(state.counts(), before.counts, before.proved_since(&state));
+    if let Err(error) = permit.end(counted, error).await {
         tracing::warn!(%error, "the end of a redrive is not on record");
     }
     match driven {
@@ -139,10 +140,71 @@ fn search_patience(state: &State, options: &RunOptions) -> Duration {
     }
 }
 
+/// Events by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Proved {
+    stored: usize,
+    dead_again: usize,
+}
+
+impl Proved {
+    fn of<'a>(messages: impl Iterator<Item = &'a MessageState>) -> Self {
+        messages.fold(Self::default(), |mut proved, message| {
+            match &message.proof {
+                Some(Proof::Stored { .. } | Proof::AlreadyStored { .. }) => proved.stored += 1,
+                Some(Proof::DeadAgain { .. }) => proved.dead_again += 1,
+                None => {}
+            }
+            proved
+        })
+    }
+}
+
+/// A redrive as a run found it.
+struct Before {
+    counts: Counts,
+    /// Messages that were moved already: they are not of the plan of this run.
+    moved: Vec<usize>,
+    /// What was proved of these.
+    proved: Proved,
+}
+
+impl Before {
+    fn of(state: &State) -> Self {
+        let messages = state.messages().iter().enumerate();
+        let is_moved =
+            |message: &MessageState| matches!(message.phase, Phase::Deleted | Phase::Published);
+        let moved = messages.filter(|(_, message)| is_moved(message));
+        let moved: Vec<usize> = moved.map(|(index, _)| index).collect();
+        Self {
+            counts: state.counts(),
+            proved: proved_of(state, &moved),
+            moved,
+        }
+    }
+
+    /// What this run proved of the messages that an earlier one had moved.
+    fn proved_since(&self, state: &State) -> Proved {
+        let now = proved_of(state, &self.moved);
+        Proved {
+            stored: now.stored.saturating_sub(self.proved.stored),
+            dead_again: now.dead_again.saturating_sub(self.proved.dead_again),
+        }
+    }
+}
+
+fn proved_of(state: &State, places: &[usize]) -> Proved {
+    let messages = state.messages();
+    Proved::of(places.iter().filter_map(|place| messages.get(*place)))
+}
+
 /// What this run did: a resumed run does not count again what the one before did, nor what that found unsendable.
-/// Messages that stay in doubt count as unknown, and those that were not tried as not sent.
-fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
-    [
+/// Messages that stay in doubt count as unknown, and those that were not tried as not sent. `earlier` is what was
+/// proved of messages that are not of the plan of this run.
+fn counted(counts: Counts, before: Counts, earlier: Proved) -> Vec<(&'static str, usize)> {
+    let stored = counts.stored.saturating_sub(before.stored);
+    let dead_again = counts.dead_again.saturating_sub(before.dead_again);
+    let mut counted = vec![
         ("moved", counts.moved - before.moved.min(counts.moved)),
         ("sent_not_deleted", counts.sent_not_deleted),
         ("unknown", counts.unknown + counts.intended),
@@ -150,12 +212,15 @@ fn counted(counts: Counts, before: Counts) -> [(&'static str, usize); 6] {
             "not_sent",
             (counts.not_sent + counts.waiting).saturating_sub(before.unsendable),
         ),
-        ("stored", counts.stored - before.stored.min(counts.stored)),
-        (
-            "dead_again",
-            counts.dead_again - before.dead_again.min(counts.dead_again),
-        ),
-    ]
+        ("stored", stored.saturating_sub(earlier.stored)),
+        ("dead_again", dead_again.saturating_sub(earlier.dead_again)),
+    ];
+    let of_earlier = [
+        ("stored_of_those_moved_before", earlier.stored),
+        ("dead_again_of_those_moved_before", earlier.dead_again),
+    ];
+    counted.extend(of_earlier.into_iter().filter(|(_, count)| *count > 0));
+    counted
 }
 
 async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
@@ -228,7 +293,7 @@ mod tests {
             ..Counts::default()
         };
         let of_end = |ended| -> usize {
-            counted(ended, before)
+            counted(ended, before, Proved::default())
                 .iter()
                 .take(4)
                 .map(|(_, count)| count)
@@ -245,6 +310,33 @@ mod tests {
         assert_eq!(of_end(cancelled), 25);
     }
 
+    /// The process before was killed after 80 of 177, before any was proved.
+    #[test]
+    fn audit_log_has_proofs_beside_the_plan_only_of_what_a_resume_works_on() {
+        let before = Counts {
+            moved: 80,
+            sent_not_deleted: 8,
+            waiting: 89,
+            ..Counts::default()
+        };
+        let ended = Counts {
+            moved: 177,
+            dead_again: 177,
+            ..Counts::default()
+        };
+        let earlier = Proved {
+            stored: 0,
+            dead_again: 80,
+        };
+        let counted = counted(ended, before, earlier);
+        let planned = change(&example(1), before.left()).planned;
+        assert_eq!(planned, 97);
+        assert!(counted.contains(&("moved", 97)), "{counted:?}");
+        assert!(counted.contains(&("dead_again", 97)), "{counted:?}");
+        let of_earlier = ("dead_again_of_those_moved_before", 80);
+        assert!(counted.contains(&of_earlier), "{counted:?}");
+    }
+
     #[test]
     fn audit_log_has_what_a_cancelled_redrive_did_not_try_as_not_sent() {
         let ended = Counts {
@@ -253,7 +345,7 @@ mod tests {
             waiting: 10,
             ..Counts::default()
         };
-        let counted = counted(ended, Counts::default());
+        let counted = counted(ended, Counts::default(), Proved::default());
         assert!(counted.contains(&("not_sent", 11)), "{counted:?}");
     }
 }
