@@ -86,8 +86,9 @@ finished is only reported.
 JSON output: {\"id\", \"state\"} where it continues in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-PIPELINE is other where the environment has another dead-letter queue now. NOT SENT counts those of
-NOT MOVED that were not sent; of a redrive that runs, those that it tried. Of a replay MOVED counts those that were published.
+PIPELINE is other where the environment has another dead-letter queue now. UNCONFIRMED counts those
+that were or may have been sent and whose deletion SQS did not confirm: they may be moved. NOT SENT counts
+those of NOT MOVED that were not sent; of a redrive that runs, those that it tried. Of a replay MOVED counts those that were published.
 
 JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\",
 \"pause\", \"planned\", \"replaces\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `replaces`

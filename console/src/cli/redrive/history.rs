@@ -127,17 +127,18 @@ fn listed<'a>(past: &'a PastRedrive, pipeline: Option<&'static str>) -> ListedJs
 fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
     let mut table = Table::new(&[
         ("ID", Align::Left, Keep::Always),
-        ("KIND", Align::Left, Keep::Drop(8)),
+        ("KIND", Align::Left, Keep::Drop(9)),
         ("STATE", Align::Left, Keep::Always),
-        ("ENVIRONMENT", Align::Left, Keep::Drop(5)),
+        ("ENVIRONMENT", Align::Left, Keep::Drop(6)),
         ("PIPELINE", Align::Left, Keep::Drop(1)),
-        ("PLANNED AT", Align::Left, Keep::Drop(6)),
+        ("PLANNED AT", Align::Left, Keep::Drop(7)),
         ("MESSAGES", Align::Right, Keep::Always),
         ("MOVED", Align::Right, Keep::Always),
+        ("UNCONFIRMED", Align::Right, Keep::Drop(3)),
         ("NOT MOVED", Align::Right, Keep::Drop(2)),
-        ("STORED", Align::Right, Keep::Drop(3)),
-        ("FAILED AGAIN", Align::Right, Keep::Drop(4)),
-        ("NOT SENT", Align::Right, Keep::Drop(7)),
+        ("STORED", Align::Right, Keep::Drop(4)),
+        ("FAILED AGAIN", Align::Right, Keep::Drop(5)),
+        ("NOT SENT", Align::Right, Keep::Drop(8)),
     ]);
     for (past, pipeline) in rows {
         let summary = past.summary.as_ref().ok();
@@ -153,7 +154,8 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
             &summary.map_or("-".to_owned(), |summary| moment(summary.created_at)),
             &number(|summary| summary.planned),
             &number(|summary| summary.counts.moved),
-            &number(|summary| summary.planned - summary.counts.moved),
+            &number(|summary| unconfirmed(&summary.counts)),
+            &number(|summary| not_moved(summary.planned, &summary.counts)),
             &known(summary.and_then(|summary| summary.counts.stored())),
             &known(summary.and_then(|summary| summary.counts.dead_again())),
             &summary.map_or("-".to_owned(), |summary| {
@@ -162,6 +164,16 @@ fn table(rows: &[(&PastRedrive, Option<&'static str>)]) -> Table {
         ]);
     }
     table
+}
+
+/// Messages of which it is not known whether they left the queue: the journal has no confirmation.
+const fn unconfirmed(counts: &Counts) -> usize {
+    counts.sent_not_deleted + counts.unknown + counts.intended
+}
+
+/// Messages that are surely where they were.
+const fn not_moved(planned: usize, counts: &Counts) -> usize {
+    planned.saturating_sub(counts.moved + unconfirmed(counts))
 }
 
 /// A replay that replaces records destroys them: it is told apart.
@@ -229,7 +241,7 @@ fn head(report: &Report, past: &PastRedrive) -> String {
             },
             counts.moved.to_string(),
         ),
-        ("not deleted", counts.sent_not_deleted.to_string()),
+        ("unconfirmed", counts.sent_not_deleted.to_string()),
         ("unknown", (counts.unknown + counts.intended).to_string()),
         ("not sent", not_sent.to_string()),
         ("waiting", waiting.to_string()),
@@ -317,6 +329,21 @@ fn messages(messages: &[MessageReport], is_running: bool) -> Table {
 mod tests {
     use super::*;
     use redrive::fact::Ending;
+
+    /// A killed process had sent 88 and had the confirmation of 80 deletions.
+    #[test]
+    fn message_without_a_confirmation_counts_neither_as_moved_nor_as_not_moved() {
+        let counts = Counts {
+            moved: 80,
+            sent_not_deleted: 6,
+            unknown: 1,
+            intended: 1,
+            waiting: 89,
+            ..Counts::default()
+        };
+        assert_eq!(unconfirmed(&counts), 8);
+        assert_eq!(not_moved(177, &counts), 89);
+    }
 
     fn ended(counts: Counts) -> (Report, PastRedrive) {
         let report = Report {

@@ -87,7 +87,7 @@ fn short(words: &'static str) -> &'static str {
         NOT_SENT => "unsent",
         NOT_SENT_YET => "waiting",
         UNKNOWN => "unknown",
-        OF_THESE_NOT_SEEN_DELETED => "of these undeleted",
+        OF_THESE_NOT_SEEN_DELETED => "of these unconfirmed",
         other => other,
     }
 }
