@@ -37,12 +37,36 @@ pub(crate) struct Draft {
     pub(crate) canary_steps: Vec<usize>,
     /// Why, for the audit log; `None` for the reason of the command line.
     pub(crate) reason: Option<String>,
+    /// Whether messages are sent too that would not be stored.
+    pub(crate) includes_all: bool,
 }
 
 impl Draft {
     /// The messages as they were received.
     pub(crate) fn received(&self) -> impl Iterator<Item = &DeadLetter> {
         self.messages.iter().map(|draft| &draft.message)
+    }
+
+    /// The same with its messages as they were judged again, in the same order. What the ingest would not store any
+    /// more stays, unless all are meant; what becomes of an edit is decided with the plan.
+    pub(crate) fn judged(&self, judged: Vec<DeadLetter>) -> Self {
+        let drafts = self.messages.iter().zip(judged);
+        let drafts = drafts.map(|(draft, message)| DraftMessage {
+            message,
+            new_body: draft.new_body.clone(),
+        });
+        let is_sent = |draft: &DraftMessage| {
+            let is_ready = draft.message.verdict == Verdict::Ready;
+            self.includes_all || draft.new_body.is_some() || is_ready
+        };
+        let messages: Vec<_> = drafts.filter(is_sent).collect();
+        let mut canary_steps = self.canary_steps.clone();
+        canary_steps.retain(|step| *step < messages.len());
+        Self {
+            messages: messages.into(),
+            canary_steps,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn message_ids(&self) -> impl Iterator<Item = &str> {
@@ -65,6 +89,10 @@ pub(crate) struct DryRun {
     pub(crate) problem: Option<String>,
     /// Messages that stay because their events would be lost.
     pub(crate) kept_back: Vec<Skipped>,
+    /// The messages that it was about, as they were judged again for it.
+    pub(crate) judged: Vec<DeadLetter>,
+    /// Whether the ledger was asked; if not, `ready` may be `already-stored`. `None` where nothing was to be asked.
+    pub(crate) is_ledger_checked: Option<bool>,
     /// Why the environment does not permit the redrive.
     pub(crate) refusal: Option<Fault>,
     /// The reason of the command line.

@@ -430,7 +430,10 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Found(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.found(answer, context);
         }),
-        Reply::DryRun(answer) => model.screens.redrives.dry_run_came(answer, now),
+        Reply::DryRun(answer) => on(model, outbox, |screens, context| {
+            let judged = screens.redrives.dry_run_came(answer, context.now);
+            screens.dead_letters.judged_again(&judged, context);
+        }),
         Reply::RedriveEnded(answer) => on(model, outbox, |screens, context| {
             screens.redrives.redrive_ended(answer, context);
         }),

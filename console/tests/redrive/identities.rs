@@ -397,3 +397,30 @@ async fn resume_deletes_no_message_whose_record_may_be_another_one_s() {
     assert!(outcomes.into_iter().all(is_kept), "{report:?}");
     assert_eq!(tags(&fixture, "earlier").await, (0..4).collect());
 }
+
+/// Another published it between the receive and the plan.
+#[tokio::test]
+async fn message_that_is_judged_again_is_stored_by_then_and_is_not_received_again() {
+    let services = Services::open().await;
+    let fixture = services.fixture("again", false).await;
+    let bodies = [tagged("again", "1", 1), tagged("again", "2", 2)];
+    fixture.add_bodies(&bodies, "timeout").await;
+    let messages = fixture.receive().await;
+    assert!(messages.iter().all(|one| one.verdict == Verdict::Ready));
+    fixture.store(&bodies[0]).await.unwrap();
+    let judged = fixture.pipeline().judge_again(messages.clone()).await;
+    let judged = judged.unwrap();
+    assert_eq!(judged.ledger_error, None);
+    for (before, now) in messages.iter().zip(&judged.messages) {
+        let is_stored = *before.body.text().unwrap() == bodies[0];
+        let expected = if is_stored {
+            Verdict::AlreadyStored
+        } else {
+            Verdict::Ready
+        };
+        assert_eq!(now.verdict, expected);
+        assert_eq!(now.stored_as.is_some(), is_stored);
+        assert!(now.judged_at > before.judged_at);
+        assert_eq!(now.receive_count, before.receive_count);
+    }
+}

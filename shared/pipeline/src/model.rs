@@ -193,9 +193,11 @@ pub struct DeadLetter {
     pub reason: Option<Reason>,
     /// What it names, if it replaces a record.
     pub replaces: Option<NamedRecord>,
-    /// What would happen if it were redriven now.
+    /// What would happen if it were redriven, as of [`Self::judged_at`].
     pub verdict: Verdict,
-    /// Why the ingest would refuse it now, for `still-invalid` and `unreadable`.
+    /// When the verdict was true: the ledger was asked after that.
+    pub judged_at: DateTime<Utc>,
+    /// Why the ingest would refuse it then, for `still-invalid` and `unreadable`.
     pub failure: Option<Failure>,
     /// The event's identity, as far as it can be read.
     pub identity: PartialIdentity,
@@ -204,6 +206,14 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
+    /// Takes over how the same message was judged later.
+    pub fn judged_as(&mut self, later: &Self) {
+        self.verdict = later.verdict;
+        self.failure.clone_from(&later.failure);
+        self.stored_as = later.stored_as;
+        self.judged_at = later.judged_at;
+    }
+
     /// The cause by which messages are grouped: the ingest's code, else the current failure, else
     /// [`RETRIES_EXHAUSTED`].
     #[must_use]
@@ -225,6 +235,15 @@ pub struct ReceivedMessages {
     pub ledger_error: Option<String>,
     /// Whether more messages wait than were received.
     pub is_truncated: bool,
+}
+
+/// Messages that were received before, judged again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct JudgedMessages {
+    /// The messages, in the order in which they were given.
+    pub messages: Vec<DeadLetter>,
+    /// Why the ledger did not answer; the verdicts are those from before then.
+    pub ledger_error: Option<String>,
 }
 
 /// An event that the topic acknowledged.

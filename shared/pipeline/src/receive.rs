@@ -11,9 +11,9 @@ use event::{
     REQUEST_ID_ATTRIBUTE,
 };
 
-use super::Body;
 use super::model::{AttributeValue, DeadLetter, Reason};
 use super::replacing::{Replacing, named_record};
+use super::{Body, BodyError};
 
 /// A message as it was received, before it was judged.
 #[derive(Debug)]
@@ -26,6 +26,7 @@ pub(super) struct Receive {
     first_received_at: Option<DateTime<Utc>>,
     receive_count: u32,
     pub(super) hidden_until: DateTime<Utc>,
+    asked_at: DateTime<Utc>,
     group_id: Option<String>,
     trace_header: Option<String>,
     identity: PartialIdentity,
@@ -80,6 +81,7 @@ impl Receive {
             attributes,
             receive_count,
             hidden_until,
+            asked_at: now,
             group_id: system
                 .get(&MessageSystemAttributeName::MessageGroupId)
                 .cloned(),
@@ -95,6 +97,7 @@ impl Receive {
             identity: self.identity,
             replaces: self.replaces,
             verdict: self.assessment.verdict(false),
+            judged_at: self.asked_at,
             failure: None,
             stored_as: None,
             expires_at: self
@@ -117,6 +120,18 @@ impl Receive {
             assessment: self.assessment,
             replacing: self.replacing,
         }
+    }
+}
+
+impl Unjudged {
+    /// Of a message that was received before.
+    pub(super) fn again(message: DeadLetter) -> Result<Self, BodyError> {
+        let body = message.body.text()?;
+        Ok(Self {
+            assessment: event::assess(&body),
+            replacing: Replacing::of(named_record(&message.attributes), &body),
+            message: message.clone(),
+        })
     }
 }
 

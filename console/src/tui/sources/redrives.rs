@@ -36,13 +36,19 @@ const HISTORY_LIMITS: HistoryLimits = HistoryLimits {
     within: Duration::from_secs(5),
 };
 
-/// What a draft would send. Nothing is written, nothing is sent.
+/// What a draft would send: its messages are judged again, as `redrive plan` judges what it receives. Nothing is
+/// written, nothing is sent.
 pub(super) async fn dry_run(
     pipeline: &Pipeline,
     draft: &Draft,
     authority: &Authority,
 ) -> Result<DryRun, Fault> {
     let permitted = check_permission(&with_reason(pipeline, draft, authority), Kind::Redrive);
+    let judging = pipeline.judge_again(draft.received().cloned().collect());
+    let judged = judging
+        .await
+        .map_err(|error| Fault::new(error.to_string()))?;
+    let draft = &draft.judged(judged.messages.clone());
     let plan = plan_of(pipeline, draft).await?;
     let messages: Vec<_> = draft.received().cloned().collect();
     let kept_back = plan
@@ -53,6 +59,8 @@ pub(super) async fn dry_run(
     let sends = blocking(move || proved(&plan, &messages)).await?;
     let mut dry = DryRun {
         kept_back,
+        is_ledger_checked: (!judged.messages.is_empty()).then_some(judged.ledger_error.is_none()),
+        judged: judged.messages,
         refusal: permitted.err().as_ref().map(Fault::from),
         reason: authority.reason.clone(),
         ..DryRun::default()
@@ -344,9 +352,63 @@ pub(super) async fn blocking<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use event::Verdict;
     use pipeline::Hidden;
+    use pipeline::environment::Environment;
 
     use super::*;
+    use crate::tui::redrives::DraftMessage;
+    use crate::tui::screens::dead_letters::tests::fixtures;
+
+    /// Of an environment without a ledger: what it says was never looked up.
+    #[tokio::test]
+    async fn dry_run_asks_the_ledger_about_what_it_would_send() {
+        let pipeline = Pipeline::connect(&Environment {
+            database_url: None,
+            api_url: None,
+            ..Environment::example()
+        })
+        .unwrap();
+        let message = fixtures::message(1, chrono::Duration::hours(1), &fixtures::valid_body(1));
+        let draft = Draft {
+            messages: Arc::new(vec![DraftMessage {
+                message,
+                new_body: None,
+            }]),
+            skipped: Vec::new(),
+            rate_per_sec: None,
+            canary_steps: Vec::new(),
+            reason: None,
+            includes_all: false,
+        };
+        let dry = dry_run(&pipeline, &draft, &Authority::default()).await;
+        let dry = dry.unwrap();
+        assert_eq!((dry.sent, dry.is_ledger_checked), (1, Some(false)));
+        assert_eq!(dry.judged.len(), 1);
+    }
+
+    #[test]
+    fn event_that_is_stored_by_now_is_in_the_plan_only_where_all_are_meant() {
+        let message = fixtures::message(1, chrono::Duration::hours(1), &fixtures::valid_body(1));
+        let stored = fixtures::stored(message.clone());
+        let draft = |includes_all| Draft {
+            messages: Arc::new(vec![DraftMessage {
+                message: message.clone(),
+                new_body: None,
+            }]),
+            skipped: Vec::new(),
+            rate_per_sec: None,
+            canary_steps: Vec::new(),
+            reason: None,
+            includes_all,
+        };
+        let sent = |includes_all| draft(includes_all).judged(vec![stored.clone()]).messages;
+        assert_eq!(sent(false).len(), 0);
+        assert_eq!(sent(true).len(), 1);
+        assert_eq!(sent(true)[0].message.verdict, Verdict::AlreadyStored);
+    }
 
     #[test]
     fn redrive_that_was_stopped_at_once_names_the_messages_of_others_that_stay_hidden() {

@@ -15,13 +15,14 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use chrono::{TimeDelta, Utc};
 use event::EventKey;
 use futures::stream::{self, StreamExt as _};
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Hidden, LEASES_MAX, LeaseSet, after};
-use crate::body::BodySpool;
+use crate::body::{BodyError, BodySpool};
 use crate::error::is_surely_not_done;
-use crate::model::{DeadLetter, QueueDepth, QueueRole, ReceivedMessages};
+use crate::model::{DeadLetter, JudgedMessages, QueueDepth, QueueRole, ReceivedMessages};
 use crate::queues::BATCH_ENTRIES_MAX;
 use crate::receive::{Receive, Unjudged, seconds};
 use crate::text::messages_in_words;
@@ -386,6 +387,35 @@ impl Pipeline {
             .into_iter()
             .filter_map(|message| Receive::read(message, asked_at, hidden_until))
             .collect())
+    }
+
+    /// Judges messages again that were received before, as the receive did: what was `ready` then may be stored by
+    /// now. Where the ledger does not answer, the verdicts stay as they were.
+    ///
+    /// # Errors
+    /// When a body is in the spool and cannot be read.
+    pub async fn judge_again(
+        &self,
+        messages: Vec<DeadLetter>,
+    ) -> Result<JudgedMessages, BodyError> {
+        let before = messages.clone();
+        let asked_at = Utc::now();
+        let assessing = move || messages.into_iter().map(Unjudged::again).collect();
+        let assessed: Result<Vec<Unjudged>, BodyError> = spawn_blocking(assessing)
+            .await
+            .unwrap_or_else(|error| Err(io::Error::other(error).into()));
+        let (mut messages, ledger_error) = self.judge(assessed?).await;
+        if ledger_error.is_some() {
+            messages = before;
+        } else {
+            for message in &mut messages {
+                message.judged_at = asked_at;
+            }
+        }
+        Ok(JudgedMessages {
+            messages,
+            ledger_error,
+        })
     }
 
     /// Completes the verdicts by what the ledger knows. Returns the reason too if the ledger did not answer.

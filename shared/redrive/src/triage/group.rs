@@ -267,6 +267,7 @@ pub(crate) mod tests {
             failure: None,
             identity: PartialIdentity::default(),
             stored_as: None,
+            judged_at: at(0),
         }
     }
 

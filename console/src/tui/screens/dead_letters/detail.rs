@@ -184,7 +184,13 @@ impl Detail {
             }
             (None, None, Some(record)) => text.push_str(&format!("  as record {record}")),
             (None, None, None) if verdict == Verdict::AlreadyStored => {}
-            (None, None, None) => text.push_str("  the ingest would store it now"),
+            (None, None, None) => {
+                let at = match &self.edit {
+                    Some(_) => "when it was edited".to_owned(),
+                    None => format!("at {} UTC", clock(message.judged_at)),
+                };
+                text.push_str(&format!(" {at}  the ingest would store it"));
+            }
         }
         if let Some(line) = self.document.marked_line() {
             text.push_str(&format!("  ▸ line {}", line + 1));

@@ -3,7 +3,7 @@
 //! Invariant: what is listed is what the sources have received for this visit, or what a redrive or
 //! a deletion has. Nothing stays hidden for a screen that nobody uses.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::lease::{ReceiveFacts, Release, ReleaseCause, Released, visibility_timeout};
 use super::line_input::Purpose;
@@ -182,6 +182,23 @@ impl DeadLetters {
         self.messages
             .sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
         has_older
+    }
+
+    /// Takes over how messages were judged for a plan: nothing older is shown then.
+    pub(crate) fn judged_again(&mut self, judged: &[DeadLetter], context: &mut UpdateContext<'_>) {
+        let by_id: HashMap<&str, &DeadLetter> = judged
+            .iter()
+            .map(|message| (message.message_id.as_str(), message))
+            .collect();
+        if by_id.is_empty() {
+            return;
+        }
+        for message in &mut self.messages {
+            if let Some(later) = by_id.get(message.message_id.as_str()) {
+                message.judged_as(later);
+            }
+        }
+        self.regroup(context.body);
     }
 
     /// Extends visibility timeouts of which less than half is left.

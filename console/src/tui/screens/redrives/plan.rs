@@ -13,6 +13,7 @@ use crate::tui::keymap::Action;
 use crate::tui::redrives::{DryRun, Selection};
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
+use pipeline::model::DeadLetter;
 
 impl Redrives {
     /// Opens the review of messages; `false` where a redrive runs already.
@@ -42,10 +43,14 @@ impl Redrives {
         }
     }
 
-    pub(crate) fn dry_run_came(&mut self, answer: Answer<DryRun>, now: DateTime<Utc>) {
-        if let Some(review) = &mut self.review {
-            review.dry.settle(answer, now);
-        }
+    /// A dry run ended. Returns the messages as they were judged for it.
+    pub(crate) fn dry_run_came(
+        &mut self,
+        answer: Answer<DryRun>,
+        now: DateTime<Utc>,
+    ) -> Vec<DeadLetter> {
+        let review = self.review.as_mut();
+        review.map_or_else(Vec::new, |review| review.dry_run_came(answer, now))
     }
 
     pub(super) fn answer_review(&mut self, action: Action, context: &mut UpdateContext<'_>) {

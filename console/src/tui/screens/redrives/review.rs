@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use crossterm::event::KeyEvent;
 use event::Verdict;
 use ratatui_textarea::TextArea;
@@ -13,6 +14,8 @@ use crate::tui::format::visible;
 use crate::tui::keymap::{Action, Binding, Label};
 use crate::tui::redrives::{Chosen, Draft, DraftMessage, DryRun, Selection};
 use crate::tui::remote::Remote;
+use crate::tui::request::Answer;
+use pipeline::model::DeadLetter;
 use redrive::Skipped;
 use redrive::operations::skip_reason;
 
@@ -157,6 +160,35 @@ impl Review {
         self.draft_without(&HashMap::new())
     }
 
+    /// Takes over what a dry run found. Returns the messages as they were judged for it.
+    pub(super) fn dry_run_came(
+        &mut self,
+        answer: Answer<DryRun>,
+        now: DateTime<Utc>,
+    ) -> Vec<DeadLetter> {
+        if !self.dry.settle(answer, now) {
+            return Vec::new();
+        }
+        let Some(dry) = self.dry.value_mut() else {
+            return Vec::new();
+        };
+        let judged = std::mem::take(&mut dry.judged);
+        self.has_ledger = dry.is_ledger_checked.unwrap_or(self.has_ledger);
+        let by_id: HashMap<&str, &DeadLetter> = judged
+            .iter()
+            .map(|message| (message.message_id.as_str(), message))
+            .collect();
+        for chosen in &mut self.messages {
+            let message = by_id.get(chosen.draft.message.message_id.as_str());
+            let Some(message) = message else { continue };
+            if chosen.draft.new_body.is_none() {
+                chosen.verdict = message.verdict;
+            }
+            chosen.draft.message.judged_as(message);
+        }
+        judged
+    }
+
     /// What is sent.
     pub(super) fn draft(&self) -> Draft {
         self.draft_without(&self.kept_back())
@@ -191,6 +223,7 @@ impl Review {
             rate_per_sec: self.rate_per_sec,
             canary_steps: self.canary_steps(),
             reason: self.reason.clone(),
+            includes_all: self.includes_all,
         }
     }
 

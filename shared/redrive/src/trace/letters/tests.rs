@@ -24,6 +24,7 @@ fn message(body: &str, reason: Option<Reason>) -> DeadLetter {
         failure: None,
         identity: peek_identity(body),
         stored_as: None,
+        judged_at: at(60),
     }
 }
 

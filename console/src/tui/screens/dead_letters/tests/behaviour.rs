@@ -446,3 +446,15 @@ fn verdict_of_a_message_that_replaces_names_the_record() {
     let expected = "still-invalid  replacement-stale: it replaces record 17, and record 18";
     assert!(stale.contains(expected), "{stale}");
 }
+
+/// The ledger was asked then; it may know the event by now.
+#[test]
+fn ready_has_the_time_of_its_verdict() {
+    let body = valid_body(1);
+    let mut harness = open(160, 45, environment());
+    harness.answer_messages(vec![message(1, Duration::hours(1), &body)]);
+    let at = (now() - Duration::seconds(20)).format("%H:%M:%S");
+    let text = harness.screen_text();
+    let expected = format!("● ready at {at} UTC  the ingest would store it");
+    assert!(text.contains(&expected), "{expected}: {text}");
+}

@@ -2,8 +2,7 @@
 
 use super::fixtures::*;
 use super::*;
-use crate::tui::remote::{Fetched, Remote};
-use pipeline::model::{QueueDepth, QueueSettings, QueueSnapshot, Reason};
+use pipeline::model::Reason;
 
 /// The whole screen, without the breaks of its lines.
 fn words(harness: &Harness) -> String {

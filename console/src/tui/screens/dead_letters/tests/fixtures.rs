@@ -64,6 +64,7 @@ pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
         failure,
         identity: peek_identity(body),
         stored_as: None,
+        judged_at: now() - Duration::seconds(20),
     }
 }
 

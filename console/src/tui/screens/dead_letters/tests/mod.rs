@@ -20,6 +20,7 @@ use crate::tui::keymap::KeyContext;
 use crate::tui::patch::{Found, Query};
 use crate::tui::received::{LeaseTimes, Received};
 use crate::tui::redrives::{Draft, DryRun, RunEnd};
+use crate::tui::remote::{Fetched, Remote};
 use crate::tui::request::ReplyTo;
 use crate::tui::search::{SearchInput, Shown};
 use crate::tui::testing::{
@@ -27,7 +28,7 @@ use crate::tui::testing::{
 };
 use pipeline::Hidden;
 use pipeline::environment::Environment;
-use pipeline::model::{DeadLetter, ReceivedMessages};
+use pipeline::model::{DeadLetter, QueueDepth, QueueSettings, QueueSnapshot, ReceivedMessages};
 use redrive::MessageOutcome;
 
 /// The console on the screen.
@@ -66,6 +67,31 @@ impl Harness {
     fn ids(&self) -> Vec<String> {
         let messages = self.screen().messages.iter();
         messages.map(|message| message.message_id.clone()).collect()
+    }
+
+    /// Messages that are listed as ready.
+    pub(crate) fn ready_listed(&self) -> usize {
+        self.screen().grouping.ready
+    }
+
+    /// The queue reports so many messages, all received by somebody.
+    fn answer_depth(&mut self, in_flight: u64) {
+        let value = QueueSnapshot {
+            depth: QueueDepth {
+                visible: 0,
+                in_flight,
+                delayed: 0,
+            },
+            oldest: None,
+            settings: QueueSettings {
+                name: "events-dead-letters".to_owned(),
+                visibility_timeout_secs: 60,
+                retention_secs: 1_209_600,
+                max_receive_count: None,
+            },
+        };
+        let fetched_at = self.now;
+        self.model.pipeline.dead_letter_queue = Remote::Ready(Fetched { value, fetched_at });
     }
 
     /// Whether the plan of a redrive is open.

@@ -452,7 +452,7 @@ fn edited_message_is_shown_by_its_new_body_and_its_death_is_past() {
     harness.reply(to, Ok(patched));
     let text = harness.screen_text();
     for expected in [
-        "● ready  the ingest would store it now",
+        "● ready when it was edited  the ingest would store it",
         "before the edit, rejected with not-json: ",
         "● ready          flight",
     ] {

@@ -114,6 +114,70 @@ fn message_whose_event_would_be_lost_stays_also_where_all_are_meant() {
     }
 }
 
+/// A dry run answers that the first message is stored by now.
+fn answer_stored_since(harness: &mut Harness) -> usize {
+    let (draft, to) = harness.take_last(&DRY_RUN);
+    let mut judged: Vec<_> = draft.received().cloned().collect();
+    judged[0].verdict = Verdict::AlreadyStored;
+    judged[0].stored_as = Some(event::RecordId(21_933));
+    let left = draft.judged(judged.clone());
+    let sent = left.messages.len();
+    let dry = crate::tui::redrives::DryRun {
+        sent,
+        ready: sent,
+        bytes: sent * 400,
+        judged,
+        is_ledger_checked: Some(true),
+        ..crate::tui::redrives::DryRun::default()
+    };
+    harness.reply(to, Ok(dry));
+    sent
+}
+
+#[test]
+fn message_whose_event_was_stored_since_the_receive_stays_by_the_dry_run() {
+    let mut harness = console();
+    harness.keys("ar");
+    assert_eq!(answer_stored_since(&mut harness), 2);
+    let text = harness.text();
+    for expected in ["2 of 37 messages will be sent", "4 already-stored"] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    harness.press('y');
+    let (draft, _) = harness.take_last(&REDRIVE);
+    assert_eq!((draft.messages.len(), draft.skipped.len()), (2, 35));
+
+    let mut harness = console();
+    harness.keys("arf");
+    assert_eq!(answer_stored_since(&mut harness), 37, "all are meant");
+}
+
+#[test]
+fn dry_run_without_an_answer_of_the_ledger_says_so() {
+    let mut harness = console();
+    harness.keys("ar");
+    let text = "the ledger did not answer when these were judged";
+    assert!(!harness.text().contains(text));
+    let (draft, to) = harness.take_last(&DRY_RUN);
+    let dry = crate::tui::redrives::DryRun {
+        sent: draft.messages.len(),
+        judged: draft.received().cloned().collect(),
+        is_ledger_checked: Some(false),
+        ..crate::tui::redrives::DryRun::default()
+    };
+    harness.reply(to, Ok(dry));
+    assert!(harness.text().contains(text), "{}", harness.text());
+}
+
+#[test]
+fn list_shows_what_a_dry_run_found() {
+    let mut harness = console();
+    harness.keys("ar");
+    assert_eq!(harness.ready_listed(), 3);
+    answer_stored_since(&mut harness);
+    assert_eq!(harness.ready_listed(), 2);
+}
+
 /// The ledger would drop it as a duplicate of another event.
 #[test]
 fn edit_with_an_identity_that_is_stored_is_never_sent() {

@@ -199,6 +199,8 @@ fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
         kept_back: Vec::new(),
         refusal: is_refused.then(fixtures::fault),
         reason: Some("given at the start".to_owned()),
+        judged: Vec::new(),
+        is_ledger_checked: None,
     };
     harness.reply(to, Ok(dry));
 }
