@@ -84,7 +84,7 @@ impl Deployed {
                     .trace(key.as_ref(), body, &published, true)
                     .await
                     .unwrap();
-                if state != TraceState::Pending {
+                if !matches!(state, TraceState::Pending | TraceState::Searched { .. }) {
                     return state;
                 }
                 assert!(Instant::now() < deadline, "{body}");

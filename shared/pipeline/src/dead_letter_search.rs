@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use event::unwrap_envelope;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -98,7 +98,7 @@ impl Pipeline {
                 wanted = ROUND_MESSAGES_MAX;
             }
             if round.messages.is_empty() {
-                return round.failure.map_or(Ok(TraceState::Pending), Err);
+                return round.failure.map_or_else(|| Ok(searched(passed)), Err);
             }
             if let Some(message) = round.messages.into_iter().find(&is_it) {
                 return Ok(TraceState::Dead {
@@ -110,15 +110,14 @@ impl Pipeline {
         }
         let messages = passed.len();
         if messages < PASSED_MAX {
-            return Ok(TraceState::Pending);
+            return Ok(searched(passed));
         }
         let depth = self.queue_depth(QueueRole::DeadLetter).await?;
         Ok(if depth.visible == 0 {
-            TraceState::Pending
+            searched(passed)
         } else {
             // The looks after the one that filled the set receive nothing.
-            let hidden_until = passed.entries().into_iter().map(|(.., until)| until).max();
-            let hidden_until = hidden_until.unwrap_or_else(Utc::now);
+            let hidden_until = hidden_until(passed).unwrap_or_else(Utc::now);
             TraceState::SearchTruncated {
                 messages,
                 received_at: hidden_until - VISIBILITY_TIMEOUT,
@@ -134,6 +133,18 @@ impl Pipeline {
             release(&self.passed_messages(&mut search)).await;
         }
     }
+}
+
+fn hidden_until(passed: &LeaseSet) -> Option<DateTime<Utc>> {
+    passed.entries().into_iter().map(|(.., until)| until).max()
+}
+
+/// The event is not among the messages that were passed; there are no others.
+fn searched(passed: &LeaseSet) -> TraceState {
+    hidden_until(passed).map_or(TraceState::Pending, |hidden_until| TraceState::Searched {
+        messages: passed.len(),
+        hidden_until,
+    })
 }
 
 async fn release(passed: &LeaseSet) {

@@ -262,6 +262,13 @@ pub struct Published {
 pub enum TraceState {
     /// Neither in the ledger nor in the dead-letter queue yet.
     Pending,
+    /// Neither in the ledger nor among the dead letters, which a search received for that.
+    Searched {
+        /// Number of searched messages.
+        messages: usize,
+        /// Until when they are hidden from other consumers, if they are not released before.
+        hidden_until: DateTime<Utc>,
+    },
     /// Neither in the ledger nor among the searched dead letters; there are more than one search reads.
     SearchTruncated {
         /// Number of searched messages.

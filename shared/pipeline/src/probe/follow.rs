@@ -203,6 +203,7 @@ impl Pipeline {
             }),
             Ok(
                 TraceState::Pending
+                | TraceState::Searched { .. }
                 | TraceState::SearchTruncated { .. }
                 | TraceState::Stored { .. },
             ) => None,
@@ -247,6 +248,7 @@ impl Pipeline {
                     }
                     Ok(
                         TraceState::Pending
+                        | TraceState::Searched { .. }
                         | TraceState::SearchTruncated { .. }
                         | TraceState::Dead { .. },
                     ) => last = "the record was not found".to_owned(),

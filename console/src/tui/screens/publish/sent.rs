@@ -8,7 +8,7 @@ use event::EventKey;
 
 use crate::tui::context::UpdateContext;
 use crate::tui::remote::Remote;
-use crate::tui::request::{Reply, Request, Sought};
+use crate::tui::request::{Answer, Reply, Request, Sought};
 use pipeline::model::{Published, TraceState};
 
 /// How long an event is searched for.
@@ -20,6 +20,12 @@ const LOOK_EVERY: Duration = Duration::milliseconds(300);
 const LOOK_LATER_EVERY: Duration = Duration::milliseconds(1_500);
 /// When later begins.
 const LATER: Duration = Duration::seconds(3);
+
+/// A search receives all dead letters and hides them from others. A valid event is usually stored late, and seldom
+/// among them: it is searched there in a part of each turn, and others can receive them in the rest.
+const SEARCH_TURN: Duration = Duration::seconds(20);
+/// How much of a turn is searched.
+const SEARCH_PART: Duration = Duration::seconds(5);
 
 /// The last event that was sent from here.
 #[derive(Debug)]
@@ -42,6 +48,10 @@ pub(super) struct Sent {
     pub(super) until: DateTime<Utc>,
     /// Whether the search stopped before its end was seen.
     pub(super) is_given_up: bool,
+    /// Dead letters that the last search received, and until when they may be hidden from others.
+    hidden: Option<(usize, DateTime<Utc>)>,
+    /// When the operator last wanted it to be looked for.
+    asked_at: Option<DateTime<Utc>>,
 }
 
 impl Sent {
@@ -70,6 +80,8 @@ impl Sent {
             state: Remote::Idle,
             until: context.now + LOOK_FOR,
             is_given_up: false,
+            hidden: None,
+            asked_at: None,
         }
     }
 
@@ -92,6 +104,7 @@ impl Sent {
     /// Looks again now, and for a while.
     pub(super) fn look_again(&mut self, context: &mut UpdateContext<'_>) {
         self.until = context.now + LOOK_FOR;
+        self.asked_at = Some(context.now);
         self.is_given_up = false;
         if !self.state.is_loading() {
             self.look(context);
@@ -105,12 +118,40 @@ impl Sent {
                 body: self.body.clone(),
                 published: published.value.clone(),
                 // A redrive that is being resumed would wait for what a search receives.
-                searches_dead_letters: !context.is_resuming,
+                searches_dead_letters: !context.is_resuming && self.may_hide(context.now),
             };
             context.outbox.fetch(&mut self.state, Reply::Traced, |to| {
                 Request::Trace(sought, to)
             });
         }
+    }
+
+    /// An answer came. What its search received stays hidden also while later looks receive nothing.
+    pub(super) fn traced(&mut self, answer: Answer<TraceState>, now: DateTime<Utc>) {
+        if self.state.settle(answer, now)
+            && let Some(TraceState::Searched {
+                messages,
+                hidden_until,
+            }) = self.state.value()
+        {
+            self.hidden = Some((*messages, *hidden_until));
+        }
+    }
+
+    /// Dead letters that may be hidden from others at `now`, and until when.
+    pub(super) fn hidden(&self, now: DateTime<Utc>) -> Option<(usize, DateTime<Utc>)> {
+        self.hidden.filter(|(_, until)| now < *until)
+    }
+
+    /// Whether a look may receive dead letters, see [`SEARCH_TURN`]. What the ingest rejects can be nowhere else.
+    fn may_hide(&self, now: DateTime<Utc>) -> bool {
+        let begun = match self.asked_at {
+            Some(at) => Some(at),
+            None => self.acknowledged_at().map(|at| at + LATER),
+        };
+        let Some(begun) = begun else { return true };
+        let turn_ms = (now - begun).num_milliseconds() % SEARCH_TURN.num_milliseconds();
+        self.key.is_none() || turn_ms < SEARCH_PART.num_milliseconds()
     }
 
     fn look_every(&self, now: DateTime<Utc>) -> Duration {
@@ -136,7 +177,12 @@ impl Sent {
         match self.state.value() {
             Some(TraceState::Stored { readable, .. }) => readable.is_some() || !self.has_api,
             Some(TraceState::Dead { .. }) => true,
-            Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => false,
+            Some(
+                TraceState::Pending
+                | TraceState::Searched { .. }
+                | TraceState::SearchTruncated { .. },
+            )
+            | None => false,
         }
     }
 

@@ -158,7 +158,10 @@ fn followed(
             lines.push(hop.line(theme, width));
             dead_lines(message_id, reason.as_ref(), theme, width, lines);
         }
-        Some(TraceState::Pending | TraceState::SearchTruncated { .. }) | None => {
+        Some(
+            TraceState::Pending | TraceState::Searched { .. } | TraceState::SearchTruncated { .. },
+        )
+        | None => {
             pending_lines(sent, now, theme, width, lines);
             return;
         }
@@ -263,8 +266,8 @@ fn pending_lines(
         let text = if sent.has_api { "after that" } else { NO_API };
         lines.push(awaited("readable", "API", text.to_owned()).line(theme, width));
     }
-    if let Some(search) = &search {
-        let text = search.text(now);
+    let passed = search.as_ref().map(|search| search.text(now));
+    if let Some(text) = passed.or_else(|| hidden_text(sent, now)) {
         indented(&text, theme.tone(Tone::Warning), width, lines);
     }
     // Why it is not known comes before what to do.
@@ -272,6 +275,16 @@ fn pending_lines(
         fault_lines(fault, theme, width, lines);
     }
     lines.extend(keys);
+}
+
+/// What the search hides from others.
+fn hidden_text(sent: &Sent, now: DateTime<Utc>) -> Option<String> {
+    let (messages, until) = sent.hidden(now)?;
+    let messages = counted(messages as u64, "dead letter");
+    let until = clock(until);
+    Some(format!(
+        "not among the {messages} received to look for it; others do not see these until {until} UTC at most"
+    ))
 }
 
 /// A search among more dead letters than one receives.
@@ -292,7 +305,10 @@ fn truncated(sent: &Sent) -> Option<Truncated> {
             received_at: *received_at,
             hidden_until: *hidden_until,
         }),
-        TraceState::Pending | TraceState::Stored { .. } | TraceState::Dead { .. } => None,
+        TraceState::Pending
+        | TraceState::Searched { .. }
+        | TraceState::Stored { .. }
+        | TraceState::Dead { .. } => None,
     }
 }
 

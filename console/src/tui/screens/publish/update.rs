@@ -171,7 +171,7 @@ impl Publish {
 
     pub(crate) fn traced(&mut self, answer: Answer<TraceState>, now: DateTime<Utc>) {
         if let Some(sent) = &mut self.sent {
-            sent.state.settle(answer, now);
+            sent.traced(answer, now);
         }
     }
 

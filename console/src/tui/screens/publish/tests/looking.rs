@@ -138,3 +138,50 @@ fn later_send_without_an_answer_hides_no_confirmed_one() {
         "{text}"
     );
 }
+
+/// A search hides all dead letters from others: that is seldom, and shown.
+#[test]
+fn valid_event_is_searched_among_the_dead_letters_in_turns_and_what_that_hides_is_shown() {
+    let mut harness = with_text(VALID, 160, 45).sent();
+    let mut searched = Vec::new();
+    for second in 2..60 {
+        harness.at(second * 1_000).tick();
+        if harness.count(&TRACE) > 0 {
+            let (sought, to) = harness.take_last(&TRACE);
+            searched.push((second, sought.searches_dead_letters));
+            harness.reply(to, Ok(TraceState::Pending));
+        }
+    }
+    let searches = searched.iter().filter(|(_, is_searched)| *is_searched);
+    let searches: Vec<i64> = searches.map(|(second, _)| *second).collect();
+    assert!(
+        !searches.is_empty() && searches.len() * 2 < searched.len(),
+        "{searched:?}"
+    );
+    assert!(
+        searches.iter().all(|second| (second - 4) % 20 < 6),
+        "{searches:?}"
+    );
+    assert!(
+        searched
+            .iter()
+            .any(|(second, is_searched)| *second > 40 && *is_searched)
+    );
+
+    let hides = TraceState::Searched {
+        messages: 113,
+        hidden_until: at(34_000),
+    };
+    let mut harness = with_text(VALID, 160, 45).sent().traced(hides, 4_000);
+    let words = |harness: &Harness| {
+        let text = harness.text();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let text = "not among the 113 dead letters received to look for it";
+    assert!(words(&harness).contains(text), "{}", harness.text());
+    harness.at(9_000).tick();
+    harness.at(9_100).answer(&TRACE, Ok(TraceState::Pending));
+    assert!(words(&harness).contains(text), "they are hidden still");
+    harness.at(35_000).tick();
+    assert!(!words(&harness).contains(text), "{}", harness.text());
+}
