@@ -19,7 +19,8 @@ pub(crate) struct Received {
 pub(crate) struct LeaseTimes {
     /// When the first message becomes visible to others, if nothing is done.
     pub(crate) first_hidden_until: Option<DateTime<Utc>>,
-    /// Ids of messages whose timeouts ended before they were extended; each is reported once.
+    /// Ids of messages whose timeouts ended before they were extended, and of those that SQS did not extend, because
+    /// they are gone or another has received them; each is reported once.
     pub(crate) lost: Vec<String>,
     /// Receives whose answers did not come.
     pub(crate) unanswered: Hidden,

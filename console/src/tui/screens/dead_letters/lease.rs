@@ -59,7 +59,8 @@ pub(super) struct Released {
 pub(super) struct Lease {
     /// When the first message becomes visible to others, if nothing is done.
     pub(super) first_hidden_until: Option<DateTime<Utc>>,
-    /// Ids of messages whose visibility timeouts ended: others may have received them.
+    /// Ids of messages whose visibility timeouts ended or which SQS did not extend: they are gone, or others may have
+    /// received them.
     pub(super) lost: HashSet<String>,
     /// Receives without an answer.
     unanswered: Hidden,

@@ -81,7 +81,9 @@ impl DeadLetters {
             let messages = message_count(self.lease.lost.len());
             remarks.push((
                 Tone::Warning,
-                format!("{messages} visible to other consumers again · ^r receives them again"),
+                format!(
+                    "{messages} no longer held: gone, received by others, or visible to them · ^r receives what is left"
+                ),
             ));
         }
         let Some(facts) = self.received.value() else {

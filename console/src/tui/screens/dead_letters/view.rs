@@ -109,8 +109,8 @@ impl DeadLetters {
             return match self.lease.lost.is_empty() {
                 true => vec![format!("{received} received")],
                 false => vec![
-                    format!("{received} received, visible to other consumers again"),
-                    format!("{received} received, visible again"),
+                    format!("{received} received, gone or visible to other consumers"),
+                    format!("{received} received, gone or visible"),
                 ],
             };
         };
@@ -133,6 +133,16 @@ impl DeadLetters {
             ];
         }
         let left = idle_minutes_left(context);
+        if let Some(fewer) = self.fewer_in_queue(context) {
+            let fewer = count(fewer);
+            return vec![
+                format!(
+                    "{received} received, the queue has about {fewer}: others may have deleted the rest · {left} min left; R releases now"
+                ),
+                format!("{received} received, the queue has about {fewer} · {left} min left"),
+                format!("{received} received, {fewer} in the queue"),
+            ];
+        }
         let idle = format!("{left} min left; each key starts them again");
         vec![
             format!(
@@ -143,6 +153,19 @@ impl DeadLetters {
             format!("{received} received, hidden · {left} min left"),
             format!("{received} received, hidden for {left} min"),
         ]
+    }
+
+    /// How many the queue has, where that is less than was received from it: SQS counts what is hidden too. While
+    /// this console takes messages out, the list has them for longer than the queue.
+    fn fewer_in_queue(&self, context: &ScreenContext<'_>) -> Option<u64> {
+        let queue = context.pipeline.dead_letter_queue.fetched()?;
+        let changed_at = self.last_result.as_ref().map(|result| result.at);
+        let is_newer = queue.fetched_at > self.received_at
+            && changed_at.is_none_or(|at| at < queue.fetched_at);
+        let is_working = !self.moving.is_empty() || self.deletion.is_some();
+        let total = queue.value.depth.total();
+        let is_fewer = total < self.messages.len() as u64;
+        (is_newer && !is_working && is_fewer).then_some(total)
     }
 
     fn draw_groups(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>, parts: &Parts) {
@@ -311,10 +334,18 @@ impl DeadLetters {
                 .fetched()
                 .map(|facts| clock(facts.fetched_at))
                 .unwrap_or_default();
-            lines.push((
-                Some(Tone::Good),
-                format!("no dead letters · checked at {at} UTC"),
-            ));
+            let hidden = context.pipeline.dead_letter_queue.value();
+            let hidden = hidden.map_or(0, |queue| queue.depth.in_flight);
+            lines.push(match hidden {
+                0 => (
+                    Some(Tone::Good),
+                    format!("no dead letters · checked at {at} UTC"),
+                ),
+                _ => (
+                    Some(Tone::Warning),
+                    format!("no dead letters received: others hide some · checked at {at} UTC"),
+                ),
+            });
             lines.push((None, self.elsewhere_text(context)));
         }
         if let Some(fault) = self.received.error() {
@@ -356,8 +387,9 @@ impl DeadLetters {
         match queue.value.depth.total() {
             0 => format!("The queue reported no dead letters at {at} UTC. ^r checks again."),
             number => format!(
-                "The queue reported about {} at {at} UTC: another consumer may have received them. ^r checks again.",
-                count(number)
+                "The queue reported about {} at {at} UTC: another consumer may have received them, also a \
+                 console that looks for an event that it sent, for 30 s at a time. ^r checks again.",
+                count(number),
             ),
         }
     }

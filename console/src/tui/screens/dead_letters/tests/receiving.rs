@@ -124,7 +124,7 @@ fn failed_extension_is_shown_and_tried_again() {
     // SQS refuses three; of others there is no answer, and they are requested again.
     let extended = times(&harness, 140, 3, Some("no answer"));
     harness.answer(&EXTEND, Ok(extended));
-    let lost = "3 messages visible to other consumers again";
+    let lost = "3 messages no longer held: gone, received by others, or visible";
     let text = harness.screen_text();
     assert!(text.contains(lost) && text.contains(failing), "{text}");
     harness.pass(10);
@@ -132,6 +132,25 @@ fn failed_extension_is_shown_and_tried_again() {
     harness.answer(&EXTEND, Ok(extended));
     let text = harness.screen_text();
     assert!(text.contains(lost) && !text.contains(failing), "{text}");
+}
+
+/// Another consumer deleted or purged them; their hiding goes on only by the clock.
+#[test]
+fn queue_with_fewer_messages_than_were_received_is_named() {
+    let mut harness = received(messages());
+    let fewer = "37 received, the queue has about 2";
+    harness.answer_depth(2);
+    assert!(
+        !harness.screen_text().contains(fewer),
+        "it was counted before the messages came"
+    );
+    harness.pass(30);
+    harness.answer_depth(37);
+    assert!(harness.screen_text().contains("37 received, hidden"));
+    harness.pass(30);
+    harness.answer_depth(2);
+    let text = harness.screen_text();
+    assert!(text.contains(fewer), "{text}");
 }
 
 #[test]
@@ -145,13 +164,10 @@ fn extension_that_reaches_no_message_is_no_extension() {
     harness.answer(&EXTEND, Ok(none));
     let text = harness.screen_text();
     assert!(
-        text.contains("37 received, visible to other consumers again"),
+        text.contains("37 received, gone or visible to other consumers"),
         "{text}"
     );
-    assert!(
-        text.contains("37 messages visible to other consumers again"),
-        "{text}"
-    );
+    assert!(text.contains("37 messages no longer held: gone"), "{text}");
     harness.pass(20);
     assert_eq!(harness.count(&EXTEND), 0);
 }
