@@ -1,18 +1,19 @@
-//! All alarms of the pipeline with their states, by one call of CloudWatch.
+//! All alarms of the pipeline with their states, by few calls of CloudWatch.
 //!
-//! Invariant: as for the raised ones, only alarms whose names begin with the topic's. One that CloudWatch has no data
+//! Invariant: as for the raised ones, only alarms that Terraform made for this pipeline. One that CloudWatch has no data
 //! for is neither raised nor calm.
 
+use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
 use aws_sdk_cloudwatch::primitives::DateTime as Moment;
 use aws_sdk_cloudwatch::types::{AlarmType, StateValue};
 use chrono::{DateTime, Utc};
 
-use crate::alarms::what_to_do;
+use crate::alarms::{ALARM_KEYS, PAGE, PAGES_MAX, what_to_do};
 use crate::printable::printable;
 use crate::{Attempt, Pipeline, PipelineError};
 
-/// Most alarms of one call (Amazon CloudWatch API reference, "DescribeAlarms"), more than one pipeline has.
-const ALARMS_MAX: i32 = 100;
+/// Key of the alarm that is raised while a pause is planned (`terraform/modules/observability/slo.tf`).
+const PLANNED_PAUSE: &str = "planned-pause";
 
 /// State of an alarm; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,46 +47,75 @@ impl Pipeline {
     /// The alarms of this pipeline, the raised ones first, each by name.
     ///
     /// # Errors
-    /// When CloudWatch does not answer.
+    /// When CloudWatch does not answer, or has more than some pages of them.
     pub async fn alarm_states(&self) -> Result<Vec<AlarmState>, PipelineError> {
         let attempt = Attempt::start("list the alarms", self.aws_address("monitoring"));
         let prefix = format!("{}-", self.topic_name());
-        let request = self
-            .aws()
-            .await
-            .cloudwatch
-            .describe_alarms()
-            .alarm_name_prefix(&prefix)
-            .alarm_types(AlarmType::MetricAlarm)
-            .alarm_types(AlarmType::CompositeAlarm)
-            .max_records(ALARMS_MAX);
-        let answer = request.send().await.map_err(|error| attempt.sdk(&error))?;
-        let metric = answer.metric_alarms().iter().map(|alarm| Seen {
-            name: alarm.alarm_name(),
-            state: alarm.state_value(),
-            since: alarm.state_transitioned_timestamp(),
-            reason: alarm.state_reason(),
-            description: alarm.alarm_description(),
-            actions: alarm.alarm_actions().len(),
-        });
-        let composite = answer.composite_alarms().iter().map(|alarm| Seen {
-            name: alarm.alarm_name(),
-            state: alarm.state_value(),
-            since: alarm.state_transitioned_timestamp(),
-            reason: alarm.state_reason(),
-            description: alarm.alarm_description(),
-            actions: alarm.alarm_actions().len(),
-        });
-        let alarms = metric.chain(composite);
-        let mut states: Vec<AlarmState> = alarms.filter_map(|seen| seen.state(&prefix)).collect();
-        states.sort_by(|one, other| {
-            let key = |alarm: &AlarmState| (alarm.condition, !alarm.notifies);
-            key(one)
-                .cmp(&key(other))
-                .then_with(|| one.name.cmp(&other.name))
-        });
-        Ok(states)
+        let (mut states, mut next) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let cloudwatch = &self.aws().await.cloudwatch;
+            let request = cloudwatch
+                .describe_alarms()
+                .alarm_name_prefix(&prefix)
+                .alarm_types(AlarmType::MetricAlarm)
+                .alarm_types(AlarmType::CompositeAlarm)
+                .max_records(PAGE)
+                .set_next_token(next.take());
+            let answer = request.send().await.map_err(|error| attempt.sdk(&error))?;
+            states.extend(states_on(&answer, &prefix));
+            next = answer.next_token.filter(|token| !token.is_empty());
+            if next.is_none() {
+                states.sort_by(|one, other| {
+                    let key = |alarm: &AlarmState| (alarm.condition, !alarm.notifies);
+                    key(one)
+                        .cmp(&key(other))
+                        .then_with(|| one.name.cmp(&other.name))
+                });
+                return Ok(states);
+            }
+        }
+        Err(attempt.refused(format!(
+            "more than {PAGES_MAX} pages of alarms whose names begin with {prefix:?}"
+        )))
     }
+}
+
+/// Those of this pipeline on a page.
+fn states_on(answer: &DescribeAlarmsOutput, prefix: &str) -> Vec<AlarmState> {
+    let metric = answer.metric_alarms().iter().map(|alarm| Seen {
+        name: alarm.alarm_name(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp(),
+        reason: alarm.state_reason(),
+        description: alarm.alarm_description(),
+        actions: alarm.alarm_actions().len(),
+    });
+    let composite = answer.composite_alarms().iter().map(|alarm| Seen {
+        name: alarm.alarm_name(),
+        state: alarm.state_value(),
+        since: alarm.state_transitioned_timestamp(),
+        reason: alarm.state_reason(),
+        description: alarm.alarm_description(),
+        actions: alarm.alarm_actions().len(),
+    });
+    metric
+        .chain(composite)
+        .filter_map(|seen| seen.state(prefix))
+        .collect()
+}
+
+/// Whether Terraform writes an alarm of this key: one that notifies, or one below it (`slo_windows` of
+/// `terraform/modules/observability/slo_rules.tf`: an objective, a window, its length).
+fn is_written(key: &str) -> bool {
+    let is_length = |rest: &str| rest.ends_with("-long") || rest.ends_with("-short");
+    let is_window = |written: &&str| {
+        let objective = written.strip_suffix("-fast");
+        let rest = objective.and_then(|objective| key.strip_prefix(objective));
+        rest.is_some_and(|rest| rest.starts_with('-') && is_length(rest))
+    };
+    key == PLANNED_PAUSE
+        || ALARM_KEYS.contains(&key)
+        || ALARM_KEYS.iter().any(|key| is_window(&key))
 }
 
 /// What both kinds of alarms have.
@@ -101,7 +131,8 @@ struct Seen<'a> {
 
 impl Seen<'_> {
     fn state(self, prefix: &str) -> Option<AlarmState> {
-        let name = self.name.filter(|name| name.starts_with(prefix))?;
+        let name = self.name?;
+        name.strip_prefix(prefix).filter(|key| is_written(key))?;
         let condition = match self.state.map(StateValue::as_str) {
             Some("OK") => AlarmCondition::Ok,
             Some("ALARM") => AlarmCondition::Alarm,
@@ -155,5 +186,19 @@ mod tests {
         assert_eq!(alarm.what_to_do.as_deref(), Some(place));
         assert!(alarm.notifies);
         assert_eq!(SEEN.state("orders-"), None);
+        for other in ["events-pilot-dead-letters", "events-mine"] {
+            let seen = Seen {
+                name: Some(other),
+                ..SEEN
+            };
+            assert_eq!(seen.state("events-"), None, "{other}");
+        }
+        for own in ["events-planned-pause", "events-slo-freshness-1h-long"] {
+            let seen = Seen {
+                name: Some(own),
+                ..SEEN
+            };
+            assert!(seen.state("events-").is_some(), "{own}");
+        }
     }
 }

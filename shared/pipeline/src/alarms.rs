@@ -14,9 +14,9 @@ use crate::printable::printable;
 use crate::{Attempt, Pipeline, PipelineError};
 
 /// Alarms of one page (Amazon CloudWatch API reference, "DescribeAlarms"), more than one pipeline has.
-const PAGE: i32 = 100;
+pub(crate) const PAGE: i32 = 100;
 /// Most pages: names of other pipelines may begin the same.
-const PAGES_MAX: usize = 5;
+pub(crate) const PAGES_MAX: usize = 5;
 /// What stands behind `NAME-` in the names of the alarms that notify, as `alarms.tf` and `slo.tf` of
 /// `terraform/modules/observability` write it, in order.
 pub const ALARM_KEYS: [&str; 23] = [

@@ -128,7 +128,12 @@ impl<'a> Reading<'a> {
         match &self.arguments.request_id {
             Some(id) if lines.is_empty() => {
                 let since = moment(self.arguments.since);
-                let note = format!("no line since {since} has the request {id}");
+                let part = if self.exit == Exit::Done {
+                    ""
+                } else {
+                    " of what was read"
+                };
+                let note = format!("no line{part} since {since} has the request {id}");
                 self.output.note(&note);
                 Ok(self.exit.max(Exit::Failed))
             }

@@ -113,6 +113,12 @@ impl FunctionTail {
     /// Takes an answer to a call for at most `lines_max` lines. Returns the lines that are new, and whether there may be
     /// more to read at once.
     pub(super) fn take(&mut self, page: Page, lines_max: usize) -> (Vec<LogEvent>, bool) {
+        self.take_at(page, lines_max, Utc::now().timestamp_millis())
+    }
+
+    /// [`Self::take`] at a moment: CloudWatch accepts lines whose time is up to 2 hours ahead (Amazon CloudWatch Logs API
+    /// reference, "PutLogEvents"), and those that come meanwhile must still be read.
+    fn take_at(&mut self, page: Page, lines_max: usize, now_ms: i64) -> (Vec<LogEvent>, bool) {
         let newest = page.events.iter().map(|event| event.timestamp).max();
         let is_full = page.events.len() >= lines_max;
         let events = page.events.into_iter();
@@ -128,7 +134,7 @@ impl FunctionTail {
             self.from_ms = next.max(self.seen_from_ms);
         } else if let Some((newest, _)) = self.seen.back() {
             // Also before the last call: a read of several pages has no overlap within it.
-            self.from_ms = (newest - OVERLAP_MS).max(self.seen_from_ms);
+            self.from_ms = ((*newest).min(now_ms) - OVERLAP_MS).max(self.seen_from_ms);
         }
         (fresh, is_full)
     }
@@ -196,6 +202,21 @@ mod tests {
     fn ids((events, _): &(Vec<LogEvent>, bool)) -> Vec<&str> {
         let ids = events.iter().map(|event| event.event_id.as_deref());
         ids.map(Option::unwrap).collect()
+    }
+
+    #[test]
+    fn line_of_the_future_hides_none_that_comes_before_its_time() {
+        let mut tail = tail(0);
+        let future = 7_200_000;
+        tail.take_at(
+            page(vec![event(50_000, 1), event(future, 2)], None),
+            9,
+            60_000,
+        );
+        assert_eq!(tail.from_ms, 60_000 - OVERLAP_MS);
+        let events = vec![event(50_000, 1), event(61_000, 3), event(future, 2)];
+        let (fresh, _) = tail.take_at(page(events, None), 9, 62_000);
+        assert_eq!(ids(&(fresh, false)), ["3"]);
     }
 
     #[test]

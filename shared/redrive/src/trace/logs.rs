@@ -130,7 +130,7 @@ fn lines_of_request(
         !(line.kind == LineKind::Platform && is_frame)
     };
     let told: Vec<&LogLine> = read.lines.iter().filter(is_told).collect();
-    if told.is_empty() {
+    if told.is_empty() && read.behind.is_empty() {
         let reason = format!(
             "the log lines of request {request_id}: none are there; they may have expired, or come within a minute"
         );
@@ -172,7 +172,13 @@ fn batches(read: LogRead, stored_at: DateTime<Utc>) -> Findings {
     let handled: Vec<&LogLine> = lines
         .filter(|line| line.message == BATCH && may_have_stored(line, stored_at))
         .collect();
+    let is_whole = read.behind.is_empty() && read.unread.is_empty();
     match handled.as_slice() {
+        _ if !is_whole => {
+            let reason =
+                "which invocation stored it: the log of the ingest was not read to its end";
+            findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
+        }
         [line] => findings.facts.push(TraceFact {
             at: Some(line.at),
             hop: Hop::Stored,
@@ -299,5 +305,18 @@ mod tests {
         );
         assert_eq!(with(&[it, batch(5_300, 2, 900)]), (None, 1));
         assert_eq!(with(&[]), (None, 1));
+    }
+
+    #[test]
+    fn batch_is_not_the_only_one_of_a_log_that_was_not_read_to_its_end() {
+        let mut behind = read(vec![batch(5_200, 7, 400)]);
+        behind.behind = vec![LogFunction::Ingest];
+        let found = batches(behind, at(5_000));
+        assert_eq!((found.facts.len(), found.gaps.len()), (0, 1));
+        let mut behind = read(Vec::new());
+        behind.behind = vec![LogFunction::Ingest];
+        let found = lines_of_request(behind, "r-1", (at(0), at(9)));
+        let reasons: Vec<_> = found.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+        assert_eq!(reasons, ["further log lines of request r-1"]);
     }
 }

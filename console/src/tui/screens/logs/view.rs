@@ -231,6 +231,15 @@ impl Logs {
             .reading()
             .since
             .map_or_else(String::new, |since| format!(" since {} UTC", clock(since)));
+        let reading = self.reading();
+        if reading.is_behind || !reading.unread.is_empty() {
+            let text = if reading.is_behind {
+                format!("No line was found so far{since}: there is more to read.")
+            } else {
+                format!("No line was found{since} in the logs that could be read.")
+            };
+            return vec![Line::raw(text), key_line(theme, "^r", "reads again")];
+        }
         if self.request.is_some() {
             return vec![
                 Line::raw(format!("No line of this request was found{since}.")),

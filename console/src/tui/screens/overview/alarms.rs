@@ -2,6 +2,8 @@
 //!
 //! Invariant: the selection stays on its alarm when others come or go.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -207,8 +209,18 @@ impl Alarms {
         if let Some(alarms) = alarms {
             let is_raised = |alarm: &&AlarmState| alarm.condition == AlarmCondition::Alarm;
             let raised = alarms.iter().filter(is_raised).count();
-            let tone = if raised > 0 { Tone::Bad } else { Tone::Good };
-            let text = format!("{} {raised} raised of {}", sign(tone), alarms.len());
+            let is_unknown =
+                |alarm: &&AlarmState| alarm.condition == AlarmCondition::InsufficientData;
+            let unknown = alarms.iter().filter(is_unknown).count();
+            let tone = match (raised, unknown) {
+                (0, 0) => Tone::Good,
+                (0, _) => Tone::Muted,
+                _ => Tone::Bad,
+            };
+            let mut text = format!("{} {raised} raised of {}", sign(tone), alarms.len());
+            if unknown > 0 {
+                let _infallible = write!(text, ", {unknown} without data");
+            }
             pieces.push((text, theme.tone(tone)));
             let interval = context.pipeline.polling.alarms;
             let notes = Freshness::of(&self.states, interval, context)

@@ -100,6 +100,10 @@ impl Probes {
             Action::Back if self.question.take().is_some() => {
                 context.notify(Tone::Muted, "nothing was published");
             }
+            Action::Faster if self.is_running && context.environment.is_production => {
+                let text = "stop the series first: what was confirmed is its interval";
+                context.notify(Tone::Warning, text);
+            }
             Action::Faster => self.change_interval(-1),
             Action::Slower => self.change_interval(1),
             Action::SwitchPane => self.measure = next(self.measure),

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, MouseEventKind};
 use pipeline::environment::Environment;
 use pipeline::logs::{LogFunction, LogTail};
 
-use super::fixtures::{REQUEST, batch, denied, late, line, lines, open, read};
+use super::fixtures::{REQUEST, batch, denied, late, line, lines, open, read, unread};
 use crate::tui::patch::Query;
 use crate::tui::screen_id::ScreenId;
 use crate::tui::testing::{Harness, LOGS, RECEIVE, SEARCH, TIME_LINE, environment, now};
@@ -302,4 +302,22 @@ fn wheel_pauses_and_a_click_selects() {
     assert!(harness.text().contains("paused at"));
     harness.click(5, 2);
     assert!(selected(&harness).contains("partitions created"));
+}
+
+#[test]
+fn nothing_is_called_unlogged_that_was_not_read() {
+    let mut harness = open(80, 24);
+    let mut partly = read(Vec::new());
+    partly.unread = vec![unread()];
+    harness.answer(&LOGS, Ok(partly));
+    let text = harness.text();
+    assert!(!text.contains("logged nothing"), "{text}");
+    assert!(text.contains("in the logs that could be read"), "{text}");
+    let mut harness = open(80, 24);
+    let mut behind = read(Vec::new());
+    behind.behind = vec![LogFunction::Ingest];
+    harness.answer(&LOGS, Ok(behind));
+    let text = harness.text();
+    assert!(!text.contains("logged nothing"), "{text}");
+    assert!(text.contains("there is more to read"), "{text}");
 }

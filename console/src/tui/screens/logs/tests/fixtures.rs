@@ -1,8 +1,8 @@
 //! Lines and answers for the tests of the screen.
 
 use chrono::Duration;
-use pipeline::Attempt;
-use pipeline::logs::{LogFunction, LogLine, LogRead, LogTail};
+use pipeline::logs::{LogFault, LogFunction, LogLine, LogRead, LogTail};
+use pipeline::{Attempt, PipelineError};
 
 use crate::tui::fault::Fault;
 use crate::tui::testing::{Harness, now};
@@ -86,4 +86,16 @@ pub(super) fn denied() -> Fault {
     );
     let error = attempt.denied("AccessDeniedException", Some("logs:FilterLogEvents"));
     Fault::from(&error)
+}
+
+/// A log that could not be read.
+pub(super) fn unread() -> LogFault {
+    LogFault {
+        function: LogFunction::Migrate,
+        error: PipelineError::not_configured(
+            "read the log of the function migrate",
+            "its name is not known".to_owned(),
+            "name it",
+        ),
+    }
 }

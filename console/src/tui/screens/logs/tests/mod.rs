@@ -5,10 +5,10 @@ mod fixtures;
 
 use crossterm::event::KeyCode;
 use pipeline::PipelineError;
-use pipeline::logs::{LogFault, LogFunction};
+use pipeline::logs::LogFunction;
 use strum::VariantArray;
 
-use self::fixtures::{denied, late, line, lines, open, read};
+use self::fixtures::{denied, late, line, lines, open, read, unread};
 use crate::tui::fault::Fault;
 use crate::tui::testing::{Harness, LOGS, assert_pictures, draw_at_every_size, now, production};
 
@@ -93,14 +93,7 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         }
         State::PartlyUnread => {
             let mut read = read(lines());
-            read.unread = vec![LogFault {
-                function: LogFunction::Migrate,
-                error: PipelineError::not_configured(
-                    "read the log of the function migrate",
-                    "its name is not known".to_owned(),
-                    "name it",
-                ),
-            }];
+            read.unread = vec![unread()];
             harness.answer(&LOGS, Ok(read));
         }
         State::Ready

@@ -240,6 +240,16 @@ fn production_is_probed_only_after_a_question_and_read_only_never() {
 }
 
 #[test]
+fn series_in_production_gets_no_shorter_interval_than_was_confirmed() {
+    let mut harness = drive(State::Question, 160, 45);
+    harness.press('y');
+    assert_eq!(harness.count(&PROBE), 1);
+    harness.keys("+++");
+    assert!(harness.notice().starts_with("stop the series first"));
+    assert!(harness.screen_text().contains("30 s"));
+}
+
+#[test]
 fn refusal_ends_the_series_and_says_why() {
     let mut harness = drive(State::RefusedWithPrevious, 160, 45);
     harness.pass(3_600);
