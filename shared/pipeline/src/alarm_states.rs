@@ -113,9 +113,7 @@ fn is_written(key: &str) -> bool {
         let rest = objective.and_then(|objective| key.strip_prefix(objective));
         rest.is_some_and(|rest| rest.starts_with('-') && is_length(rest))
     };
-    key == PLANNED_PAUSE
-        || ALARM_KEYS.contains(&key)
-        || ALARM_KEYS.iter().any(|key| is_window(&key))
+    key == PLANNED_PAUSE || ALARM_KEYS.contains(&key) || ALARM_KEYS.iter().any(is_window)
 }
 
 /// What both kinds of alarms have.

@@ -94,21 +94,24 @@ impl<'a> Reading<'a> {
         let mut lines: Vec<LogLine> = Vec::new();
         let mut bytes = 0;
         let begun = Instant::now();
-        loop {
+        let unfinished = loop {
             let (read, behind) = self.read().await?;
             bytes += read.iter().map(|line| line.text.len()).sum::<usize>();
             lines.extend(read);
             if behind.is_empty() || lines.len() > limit || bytes > BYTES_MAX {
-                break;
+                break behind;
             }
             self.tail = self.tail.clone().only(&behind);
             if begun.elapsed() >= TIME_MAX {
                 self.note_late();
-                break;
+                break behind;
             }
-        }
+        };
         // Each log is read in pages of its own.
         lines.sort_by_key(|line| line.at);
+        if !unfinished.is_empty() {
+            keep_complete(&mut lines, self.tail.clone().only(&unfinished).reached());
+        }
         let is_limited = lines.len() > limit || bytes > BYTES_MAX;
         lines.truncate(limit);
         if self.output.is_json() {
@@ -220,6 +223,13 @@ impl<'a> Reading<'a> {
     }
 }
 
+/// Leaves out lines behind the time until which every log was read: other logs may have lines between them.
+fn keep_complete(lines: &mut Vec<LogLine>, reached: Option<DateTime<Utc>>) {
+    if let Some(reached) = reached {
+        lines.retain(|line| line.at <= reached);
+    }
+}
+
 /// `2026-11-28T10:00:00.123Z  ingest   warn   batch handled dead_lettered=1  request 5f0c…`
 fn text(line: &LogLine) -> String {
     let level = line.level.map_or("-", |level| level.as_str());
@@ -296,5 +306,18 @@ mod tests {
         let lines = lines();
         let json: Vec<LineJson<'_>> = lines.iter().map(LineJson::of).collect();
         insta::assert_snapshot!("logs_json", serde_json::to_string_pretty(&json).unwrap());
+    }
+
+    #[test]
+    fn lines_end_where_the_slowest_log_was_read_to() {
+        let mut lines = lines();
+        let (count, second) = (lines.len(), lines[1].at);
+        keep_complete(&mut lines, None);
+        assert_eq!(lines.len(), count);
+        lines[0].at = second - chrono::Duration::seconds(1);
+        lines[2].at = second + chrono::Duration::seconds(1);
+        lines.truncate(3);
+        keep_complete(&mut lines, Some(second));
+        assert_eq!(lines.len(), 2);
     }
 }
