@@ -23,8 +23,9 @@ the times were relative, the message of its end has them to repeat. The checkpoi
 TARGET/_opsconsole_export.json, and one target belongs to one request and one database. A service
 that is away or busy is asked again for some minutes.
 
---from and --to select by the time of the event: one that arrives during the export, with a time that
-the export has passed, is not in it. --since-last reads in the order of arrival and misses nothing.
+--from and --to select by the time of the event: one that arrives during the export, with a time
+that the export has passed, is not in it. --since-last reads in the order of arrival and misses
+nothing.
 
 JSON output: {\"into\", \"format\", \"rows\", \"files\", \"bytes\", \"rows_total\", \"is_continued\"}; rows, files
 and bytes are of this run, rows_total of all runs into the target.";

@@ -40,13 +40,14 @@ with different events only the first is planned, and an edited one whose identit
 is not: the ledger would drop the others, so they would be lost. No option sends them.
 
 JSON output: {\"id\", \"file\", \"environment\", \"destination\", \"selected\", \"planned\", \"verdicts\":
-{VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"would_be_lost\", \"missing\": [MESSAGE_ID],
-\"edits\": {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\", \"canary_steps\",
-\"truncated\"}. `verdicts` counts what is planned, after the edits; `would_be_lost` counts those of
-`skipped` that would be lost; `file` is null for `--out -` and
-when nothing is planned; `--out -` prints the plan itself.
+{VERDICT: n}, \"skipped\": [{\"message_id\", \"verdict\", \"reason\"}], \"would_be_lost\", \"missing\":
+[MESSAGE_ID], \"edits\": {\"changed\", \"become_valid\", \"change_identity\", \"failed\"}, \"rate_per_sec\",
+\"canary_steps\", \"truncated\"}. `verdicts` counts what is planned, after the edits; `would_be_lost`
+counts those of `skipped` that would be lost; `file` is null for `--out -` and when nothing is
+planned; `--out -` prints the plan itself.
 Exit code 1 if nothing is planned although something was selected, if a named message is not
-planned, if a patch failed, if a message would be lost, or if the queue has more messages than were received.";
+planned, if a patch failed, if a message would be lost, or if the queue has more messages than
+were received.";
 
 const RUN_EXAMPLES: &str = "\
 Examples:
@@ -63,10 +64,11 @@ signal (Ctrl-C) the running batches are finished.
 JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_not_deleted\", \"unknown\",
 \"not_sent\", \"skipped\", \"would_be_lost\", \"waiting\", \"stored\", \"duplicates\", \"dead_again\",
 \"unproved\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}. `state` is finished, incomplete
-(messages are left that a resume tries again), cancelled or interrupted; `unknown` may have been sent and are still here; `skipped` were
-left out by the plan, `would_be_lost` of them because they would be lost; `duplicates` counts those
-of `stored` that have no record of their own; `waiting` were not tried; `dead_again` failed again;
-`stored`, `duplicates`, `dead_again` and `unproved` are null where nothing was looked up.
+(messages are left that a resume tries again), cancelled or interrupted; `unknown` may have been
+sent and are still here; `skipped` were left out by the plan, `would_be_lost` of them because they
+would be lost; `duplicates` counts those of `stored` that have no record of their own; `waiting`
+were not tried; `dead_again` failed again; `stored`, `duplicates`, `dead_again` and `unproved` are
+null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.
@@ -86,9 +88,10 @@ finished is only reported.
 JSON output: {\"id\", \"state\"} where it continues in another process, else as of `redrive run`.";
 
 const LIST_HELP: &str = "\
-PIPELINE is other where the environment has another dead-letter queue now. UNCONFIRMED counts those
-that were or may have been sent and whose deletion SQS did not confirm: they may be moved. NOT SENT counts
-those of NOT MOVED that were not sent; of a redrive that runs, those that it tried. Of a replay MOVED counts those that were published.
+PIPELINE is other where the environment has another dead-letter queue now. UNCONFIRMED counts
+those that were or may have been sent and whose deletion SQS did not confirm: they may be moved.
+NOT SENT counts those of NOT MOVED that were not sent; of a redrive that runs, those that it
+tried. Of a replay MOVED counts those that were published.
 
 JSON output: [{\"id\", \"kind\", \"environment\", \"pipeline\", \"created_at\", \"state\",
 \"pause\", \"planned\", \"replaces\", \"counts\": {..}, \"error\"}]. `kind` is redrive or replay. `replaces`

@@ -31,32 +31,32 @@ duplicate, never as newly stored. New ids, or records that the database has lost
 edited event with an identity that is stored is skipped: the ledger would drop it. Events before the
 retention horizon are skipped too.
 
-With --replace the records are corrected. An event whose source and id are stored with another text
-takes the place of that record: the old one leaves the records, the counts and the ledger in the
-transaction that stores the new one, which gets a new record id. The plan names the record that it
-saw, and the ingest replaces only that one: if another is stored by then, nothing changes and the
-message is a dead letter `replacement-stale`. What is stored with the same text is counted and not
-sent; what is not stored yet becomes a new record; an identity whose record was erased or has expired
-gets none again. An ingest replaces records only where REPLACEMENTS_ALLOWED is set (Terraform:
-ingest.replacements_allowed); elsewhere the messages are dead letters `replacement-not-permitted`.
-It asks for the number of records. Without --canary it sends one message first. The proof waits for
-another record with the new text. The audit log gets the digests of identities and of old and new
-texts. The bytes of old records stay in free space of the database's files until that is used again:
-after a leak, use `erase`.
+With --replace the records are corrected. An event whose source and id are stored with another
+text takes the place of that record: the old one leaves the records, the counts and the ledger in
+the transaction that stores the new one, which gets a new record id. The plan names the record
+that it saw, and the ingest replaces only that one: if another is stored by then, nothing changes
+and the message is a dead letter `replacement-stale`. What is stored with the same text is counted
+and not sent; what is not stored yet becomes a new record; an identity whose record was erased or
+has expired gets none again. An ingest replaces records only where REPLACEMENTS_ALLOWED is set
+(Terraform: ingest.replacements_allowed); elsewhere the messages are dead letters
+`replacement-not-permitted`. It asks for the number of records. Without --canary it sends one
+message first. The proof waits for another record with the new text. The audit log gets the
+digests of identities and of old and new texts. The bytes of old records stay in free space of the
+database's files until that is used again: after a leak, use `erase`.
 
 A replay is a redrive with another source: `redrive list, show, pause, cancel, resume, report` work
 on it. A run reads the records or files again, so that an event that was erased since the plan is
 not sent. Killed at any point, `redrive resume` continues it; an event of which nobody knows whether
 it was sent is sent again.
 
-JSON output: as of `redrive run`, with `expected_duplicates`; `moved` counts messages that the topic
-confirmed, and `sent_not_deleted` is 0. With --dry-run and with --out: as of `redrive run --dry-run`
-and `redrive plan`, with `expected_duplicates`; `message_id` is `record ID`, or FILE#ROW. With
---replace: also `replacement` {\"replaces\", \"same_text\", \"not_stored\"}, as planned, in the letters of a
-dry run `replaces` (the record id), and after a run `replaced`, the records that were proved to be
-replaced.
-Exit code 1 if no record is planned (with --replace: unless all have their text already), if a patch failed, if a message would be lost, and where
-`redrive run` ends with 1.";
+JSON output: as of `redrive run`, with `expected_duplicates`; `moved` counts messages that the
+topic confirmed, and `sent_not_deleted` is 0. With --dry-run and with --out: as of
+`redrive run --dry-run` and `redrive plan`, with `expected_duplicates`; `message_id` is
+`record ID`, or FILE#ROW. With --replace: also `replacement` {\"replaces\", \"same_text\",
+\"not_stored\"}, as planned, in the letters of a dry run `replaces` (the record id), and after a
+run `replaced`, the records that were proved to be replaced.
+Exit code 1 if no record is planned (with --replace: unless all have their text already), if a
+patch failed, if a message would be lost, and where `redrive run` ends with 1.";
 
 /// Which records, changed how, and how they are published.
 #[derive(Debug, Args)]
