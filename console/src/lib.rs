@@ -5,5 +5,6 @@
 pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod fleet_words;
 pub mod text;
 mod tui;

@@ -113,7 +113,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
     let Some(command) = arguments.command else {
         let environment = environment(&arguments.global)?;
         let authority = authority(&arguments.global)?;
-        return on_runtime(open_existing(environment, authority));
+        return on_runtime(open_existing(environment, authority, &arguments.global));
     };
     match command {
         Command::Completions { shell } => {

@@ -64,7 +64,11 @@ pub(crate) async fn run(
     };
     let result = match claim.publish(&environment) {
         Ok(()) => {
-            let caller = Caller { output, authority };
+            let caller = Caller {
+                output,
+                authority,
+                global,
+            };
             play(arguments, environment, &stack, &mut interrupt, caller).await
         }
         Err(error) => Err(error.into()),
@@ -145,9 +149,10 @@ async fn report_steps(mut news: UnboundedReceiver<Progress>, output: Output) {
 }
 
 /// How the command line wants its results, and by whose permission it changes something.
-struct Caller {
+struct Caller<'a> {
     output: Output,
     authority: Authority,
+    global: &'a GlobalArguments,
 }
 
 async fn play(
@@ -155,7 +160,11 @@ async fn play(
     environment: Environment,
     stack: &Stack,
     interrupt: &mut Interrupt,
-    Caller { output, authority }: Caller,
+    Caller {
+        output,
+        authority,
+        global,
+    }: Caller<'_>,
 ) -> Result<Exit, CommandError> {
     let options = TrafficOptions {
         rate: arguments.rate,
@@ -179,7 +188,7 @@ async fn play(
         }
         None => {
             let failure = async { stack.wait_for_failure().await.to_string() };
-            let result = open_console(environment, authority, failure).await;
+            let result = open_console(environment, authority, global, failure).await;
             drop(traffic);
             match (result, stack.failure()) {
                 (Ok(Exit::Done), Some(failure)) => Err(failed(failure)),

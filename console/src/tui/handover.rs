@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::redrives::{Ended, Selection};
 use super::screen_id::ScreenId;
+use pipeline::environment::Environment;
 
 #[derive(Debug)]
 pub(crate) enum Handover {
@@ -15,6 +16,8 @@ pub(crate) enum Handover {
     LogsOf(String, DateTime<Utc>),
     /// Logs → dead letters: those that this request refused.
     DeadLettersOf(String),
+    /// Fleet → the console: leave this environment and show another one.
+    SwitchTo(Box<Environment>),
     /// Any screen → the time line of the event that it offers to trace.
     Trace,
     /// Dead letters → redrives: the operator wants to redrive these.

@@ -7,9 +7,16 @@ use ratatui::widgets::{Block, Clear, Paragraph};
 use super::filter;
 use super::keymap::{Action, BINDINGS, KeyContext};
 use super::layout::centered;
+use super::lines::wrapped;
 use super::screen_id::ScreenId;
 use super::screens::logs;
 use super::theme::Theme;
+
+/// Columns of the list of keys, and of its text.
+const COLUMNS: u16 = 60;
+const TEXT_COLUMNS: usize = 56;
+/// Rows of the longest purpose of a screen, and of what stands around the keys.
+const OTHER_ROWS: usize = 13;
 
 /// Where an action scrolls to from a line; `None` where it closes the list.
 #[expect(
@@ -33,6 +40,11 @@ pub(crate) fn draw(
 ) {
     let area = canvas.area();
     let mut lines = Vec::new();
+    if matches!(context, KeyContext::Screen(_)) {
+        let purpose = wrapped(screen.purpose(), TEXT_COLUMNS).into_iter();
+        lines.extend(purpose.map(|row| Line::raw(format!(" {row}"))));
+        lines.push(Line::default());
+    }
     let mut last_was_local = true;
     for binding in BINDINGS.iter().filter(|binding| binding.works_in(context)) {
         let is_local = !binding.works_in(KeyContext::Screen(ScreenId::Overview))
@@ -59,7 +71,7 @@ pub(crate) fn draw(
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
         .saturating_add(2);
-    let place = centered(area, 60, height.min(area.height));
+    let place = centered(area, COLUMNS, height.min(area.height));
     let hidden = height.saturating_sub(place.height);
     let name = match context {
         KeyContext::Editor => "Keys of the editor".to_owned(),
@@ -90,7 +102,7 @@ pub(crate) fn draw(
 
 /// Lines of the longest help.
 fn lines_max() -> u16 {
-    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + 7).unwrap_or(u16::MAX)
+    u16::try_from(BINDINGS.len() + filter::EXAMPLES.len() + OTHER_ROWS).unwrap_or(u16::MAX)
 }
 
 /// What the signs of the lists mean.

@@ -8,6 +8,7 @@ mod basic_colours;
 mod changed_cells;
 mod chart_range;
 mod check_settings;
+mod configuration;
 mod context;
 mod dialog;
 mod document;
@@ -63,5 +64,6 @@ mod verdict;
 mod view;
 
 use crate::text as format;
+pub(crate) use configuration::Configuration;
 pub(crate) use run::{Ended, run};
 pub(crate) use terminal::cannot_draw_on;

@@ -11,7 +11,7 @@ use super::keymap::{self, KeyContext};
 use super::layout::frame;
 use super::notices::Notices;
 use super::outbox::{Notice, Outbox};
-use super::palette::Palette;
+use super::palette::{Palette, Recent};
 use super::pipeline_view::PipelineView;
 use super::polling::Polling;
 use super::screen_id::ScreenId;
@@ -49,8 +49,12 @@ pub(crate) struct Model {
     /// The time line of an event, which is shown instead of the screen.
     pub(crate) time_line: Option<Box<TimeLine>>,
     pub(crate) overlay: Option<Overlay>,
+    /// What was chosen in the palette.
+    pub(crate) recent: Recent,
     pub(crate) notice: Option<Notice>,
     pub(crate) notices: Notices,
+    /// The environment to show when this one is left; `None` to end the console.
+    pub(crate) switching_to: Option<Box<Environment>>,
     pub(crate) is_leaving: bool,
     pub(super) last_request: u64,
 }
@@ -78,8 +82,10 @@ impl Model {
             screens: Screens::default(),
             time_line: None,
             overlay: None,
+            recent: Recent::default(),
             notice: None,
             notices: Notices::default(),
+            switching_to: None,
             is_leaving: false,
             last_request: 0,
         }

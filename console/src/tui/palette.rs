@@ -19,6 +19,8 @@ use super::list::ListState;
 use super::screen_id::ScreenId;
 use super::theme::Theme;
 
+/// Actions that were chosen last and come first.
+const RECENT_MAX: usize = 8;
 /// Entries that are visible at once.
 const ROWS: usize = 12;
 
@@ -29,6 +31,27 @@ pub(crate) struct Palette {
     /// Which entry is selected.
     list: ListState,
     context: KeyContext,
+    recent: Recent,
+}
+
+/// What was chosen by name, the newest first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Recent(Vec<Action>);
+
+impl Recent {
+    pub(crate) fn chosen(&mut self, action: Action) {
+        self.0.retain(|known| *known != action);
+        self.0.insert(0, action);
+        self.0.truncate(RECENT_MAX);
+    }
+
+    /// Smaller for what was chosen later.
+    fn rank(&self, action: Action) -> usize {
+        let mut known = self.0.iter();
+        known
+            .position(|known| *known == action)
+            .unwrap_or(RECENT_MAX)
+    }
 }
 
 /// One line of the palette.
@@ -68,13 +91,14 @@ impl Entry {
 
 impl Palette {
     /// Opens it over a context.
-    pub(crate) fn open(context: KeyContext) -> Self {
+    pub(crate) fn open(context: KeyContext, recent: Recent) -> Self {
         let mut input = TextArea::default();
         input.set_cursor_line_style(Style::new());
         Self {
             input,
             list: ListState::default(),
             context,
+            recent,
         }
     }
 
@@ -173,15 +197,23 @@ impl Palette {
                 Some((score, entry))
             })
             .collect();
-        // A whole name comes first, then what works here among equals; the sort keeps the order of
+        // A whole name comes first, then what begins with the text, then what was chosen last, then what works here among equals; the sort keeps the order of
         // the keymap.
         scored.sort_by_key(|(score, entry)| {
             let is_whole = entry.label.eq_ignore_ascii_case(typed.trim());
+            let begins = begins_with(&entry.label, typed.trim());
             let score = std::cmp::Reverse(*score);
-            (!is_whole, score, entry.elsewhere.is_some())
+            let rank = self.recent.rank(entry.action);
+            (!is_whole, !begins, rank, score, entry.elsewhere.is_some())
         });
         scored.into_iter().map(|(_, entry)| entry).collect()
     }
+}
+
+/// Whether a name begins with what was typed; an empty text begins no name.
+fn begins_with(name: &str, typed: &str) -> bool {
+    let head = name.get(..typed.len());
+    !typed.is_empty() && head.is_some_and(|head| head.eq_ignore_ascii_case(typed))
 }
 
 fn entries_of(context: KeyContext) -> Vec<Entry> {
@@ -220,7 +252,7 @@ mod tests {
     use super::*;
 
     fn opened(screen: ScreenId, typed: &str) -> Vec<Entry> {
-        let mut palette = Palette::open(KeyContext::Screen(screen));
+        let mut palette = Palette::open(KeyContext::Screen(screen), Recent::default());
         palette.input.insert_str(typed);
         palette.entries()
     }
@@ -233,6 +265,38 @@ mod tests {
         let entries = opened(ScreenId::Overview, "publish templ");
         assert_eq!(entries.first().unwrap().action, Action::NextTemplate);
         assert_eq!(opened(ScreenId::Overview, "api"), []);
+    }
+
+    #[test]
+    fn what_was_chosen_last_comes_first() {
+        let mut recent = Recent::default();
+        recent.chosen(Action::Send);
+        recent.chosen(Action::Redrive);
+        let palette = Palette::open(KeyContext::Screen(ScreenId::Lint), recent.clone());
+        let entries: Vec<_> = palette.entries().iter().map(|it| it.action).collect();
+        assert_eq!(entries[..2], [Action::Redrive, Action::Send]);
+        recent.chosen(Action::Send);
+        assert!(recent.rank(Action::Send) < recent.rank(Action::Redrive));
+        for action in BINDINGS.iter().map(|binding| binding.action) {
+            recent.chosen(action);
+        }
+        assert_eq!(recent.0.len(), RECENT_MAX);
+    }
+
+    #[test]
+    fn what_begins_with_the_text_comes_before_what_has_it_inside() {
+        for typed in ["re", "pa", "se", "co"] {
+            let entries = opened(ScreenId::DeadLetters, typed);
+            let begins: Vec<_> = entries
+                .iter()
+                .map(|entry| entry.label.to_lowercase().starts_with(typed))
+                .collect();
+            assert!(begins.contains(&true) && begins.contains(&false), "{typed}");
+            assert!(
+                begins.is_sorted_by(|one, next| one >= next),
+                "{typed}: {entries:?}"
+            );
+        }
     }
 
     #[test]

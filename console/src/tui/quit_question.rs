@@ -1,28 +1,28 @@
-//! The question whether to quit while a redrive or a deletion runs, or what was typed is not kept.
+//! The question whether to quit, or to leave an environment for another, while a redrive or a deletion runs, or what was typed is not kept.
 //!
-//! Invariant: it is asked exactly where quitting would end or lose something, and names that.
+//! Invariant: it is asked exactly where leaving would end or lose something, and names that.
 
 use ratatui::Frame;
 use ratatui::text::{Line, Span};
 
 use super::context::ScreenContext;
 use super::dialog::{COLUMNS, Dialog};
-use super::format::count;
+use super::format::{count, visible};
 use super::lines::{message_count, wrapped};
 use super::screens::all::Screens;
 use redrive::operations::Progress;
 
-/// What quitting would end or lose, a sentence each.
+/// What leaving would end or lose, a sentence each.
 pub(crate) fn losses(screens: &Screens) -> Vec<String> {
     let mut losses = Vec::new();
     if let Some(standing) = screens.redrives.standing() {
         losses.push(if screens.redrives.is_all_moved() {
             format!(
-                "{standing}. Quitting ends the look-up of what became of it; r on screen 3 looks again."
+                "{standing}. Leaving ends the look-up of what became of it; r on screen 3 looks again."
             )
         } else {
             format!(
-                "{standing}. Quitting ends it after the batches under way; what is not sent stays in \
+                "{standing}. Leaving ends it after the batches under way; what is not sent stays in \
                  the dead-letter queue, and r on screen 3 resumes it."
             )
         });
@@ -30,7 +30,7 @@ pub(crate) fn losses(screens: &Screens) -> Vec<String> {
     if let Some(Progress { done, total }) = screens.dead_letters.deletion_progress() {
         let (done, total) = (count(done as u64), count(total as u64));
         losses.push(format!(
-            "A deletion is running: {done} of {total} done. Quitting ends it after the batches \
+            "A deletion is running: {done} of {total} done. Leaving ends it after the batches \
              under way; the rest stays in the dead-letter queue."
         ));
     }
@@ -56,7 +56,12 @@ pub(crate) fn losses(screens: &Screens) -> Vec<String> {
     losses
 }
 
-pub(crate) fn draw(losses: &[String], context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+pub(crate) fn draw(
+    losses: &[String],
+    switching_to: Option<&str>,
+    context: &ScreenContext<'_>,
+    canvas: &mut Frame<'_>,
+) {
     let theme = context.theme;
     let width = usize::from(COLUMNS.min(context.body.width))
         .saturating_sub(4)
@@ -77,12 +82,15 @@ pub(crate) fn draw(losses: &[String], context: &ScreenContext<'_>, canvas: &mut 
     lines.push(Line::default());
     lines.push(Line::from(vec![
         Span::styled(" y ", theme.key()),
-        Span::raw("quits   "),
+        Span::raw(switching_to.map_or("quits   ", |_| "switches   ")),
         Span::styled("esc ", theme.key()),
         Span::raw("stays"),
     ]));
     Dialog {
-        title: "Quit?".to_owned(),
+        title: switching_to.map_or_else(
+            || "Quit?".to_owned(),
+            |name| format!("Switch to {}?", visible(name)),
+        ),
         lines,
         is_danger: context.environment.is_production,
     }

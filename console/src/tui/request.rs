@@ -16,6 +16,8 @@ use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::search::SearchInputs;
 use pipeline::alarm_states::AlarmState;
+use pipeline::environment::Environment;
+use pipeline::fleet::FleetRow;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
 use pipeline::long_history::LongHistory;
@@ -137,6 +139,10 @@ pub(crate) enum Request {
     Judge(PatchInput, String, ReplyTo<Patched>),
     Search(Query, SearchInputs, ReplyTo<Found>),
     Records(RecordQuery, ReplyTo<Page<Record>>),
+    /// Read every environment once.
+    Fleet(ReplyTo<Vec<FleetRow>>),
+    /// What is configured for an environment by its name.
+    Environment(String, ReplyTo<Box<Environment>>),
     /// Check how the pipeline is set up.
     Lint(ReplyTo<LintReport>),
     /// Read on in the logs of the functions.
@@ -221,6 +227,8 @@ pub(crate) enum Reply {
     Judged(Answer<Patched>),
     Found(Answer<Found>),
     Records(Answer<Page<Record>>),
+    Fleet(Answer<Vec<FleetRow>>),
+    Environment(Answer<Box<Environment>>),
     Lint(Answer<LintReport>),
     Logs(Answer<LogRead>),
     LogsOfRequest(Answer<LogRead>),

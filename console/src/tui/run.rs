@@ -14,6 +14,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::configuration::Configuration;
 use super::effect::Effect;
 use super::external_editor::ExternalEditor;
 use super::limits::VISIBILITY_TIMEOUT;
@@ -48,17 +49,20 @@ const FINISH_WITHIN: Duration = Duration::from_secs(30);
 const STOP_WITHIN: Duration = Duration::from_secs(2);
 /// A wait longer than this is explained.
 const EXPLAIN_AFTER: Duration = Duration::from_millis(300);
+
 /// What ended the console.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Ended {
     /// The operator left.
     Left,
+    /// The operator wants to see this environment.
+    Switched(Box<Environment>),
     /// A signal came.
     Signalled,
     TerminalGone,
 }
 
-/// Runs the console until the operator leaves, a signal comes or the terminal goes away.
+/// Runs the console until the operator leaves or wants another environment, a signal comes or the terminal goes away.
 /// Every change is authorised by `authority`. Where this program started the pipeline, `failure`
 /// resolves when the pipeline is not whole.
 ///
@@ -67,6 +71,7 @@ pub(crate) enum Ended {
 pub(crate) async fn run(
     environment: Environment,
     authority: Authority,
+    configuration: Configuration,
     failure: impl Future<Output = String>,
 ) -> Result<Ended> {
     let mut signals = Signals::listen().wrap_err("listen for signals")?;
@@ -81,7 +86,7 @@ pub(crate) async fn run(
     let theme = Theme::choose(std::env::var("NO_COLOR").ok().as_deref());
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
-    let mut sources = Sources::new(environment, authority, sender.clone());
+    let mut sources = Sources::new(environment, authority, configuration, sender.clone());
     let report_failure = async {
         // Nobody listens any more where the console is being left.
         let _ = sender.send(Msg::PipelineFailed(failure.await)).await;
@@ -147,7 +152,10 @@ async fn drive(
             is_dirty |= apply(model, msg, screen, sources);
         }
         if model.is_leaving {
-            return Ended::Left;
+            return model
+                .switching_to
+                .take()
+                .map_or(Ended::Left, Ended::Switched);
         }
         if let Some(text) = screen.requested_editor.take() {
             // It reads the keys, which are the editor's now.

@@ -22,6 +22,8 @@ pub(crate) enum ScreenId {
     Logs,
     /// Events of our own through every hop.
     Probe,
+    /// All environments.
+    Fleet,
 }
 
 impl ScreenId {
@@ -38,6 +40,48 @@ impl ScreenId {
             Self::Lint => "Lint",
             Self::Logs => "Logs",
             Self::Probe => "Probe",
+            Self::Fleet => "Fleet",
+        }
+    }
+
+    /// What it answers, in two sentences.
+    pub(crate) const fn purpose(self) -> &'static str {
+        match self {
+            Self::Overview => {
+                "Shows whether the pipeline is healthy, and what to do where it is not. Each number leads \
+                 with ⏎ to what explains it; the other pages have charts of each part."
+            }
+            Self::DeadLetters => {
+                "Shows why messages failed, and which of them would be stored now. Receiving hides them \
+                 from other consumers until they are released."
+            }
+            Self::Redrives => {
+                "Shows what a redrive will do, how far it is, and what became of each message. One that \
+                 was interrupted is resumed from here."
+            }
+            Self::Publish => {
+                "Sends one event to the topic, checked by the rules of the ingest before. It is then \
+                 followed until it is stored."
+            }
+            Self::Records => {
+                "Shows what was stored, the newest first. A filter is a line of terms; nothing here \
+                 changes a record."
+            }
+            Self::Lint => {
+                "Checks how the pipeline is set up. Each finding says what was seen, why it matters, and \
+                 the command that mends it."
+            }
+            Self::Logs => {
+                "Follows what the functions log. A line leads to the other lines of its request, to its \
+                 dead letters and to its event."
+            }
+            Self::Probe => {
+                "Publishes marked events of its own, and measures how long each takes to every hop. Each \
+                 leaves one record."
+            }
+            Self::Fleet => {
+                "Shows every environment, the worst first. ⏎ leaves this one and shows the selected one."
+            }
         }
     }
 
@@ -52,6 +96,7 @@ impl ScreenId {
             Self::Lint => '6',
             Self::Logs => '7',
             Self::Probe => '8',
+            Self::Fleet => '9',
         }
     }
 
@@ -73,6 +118,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "12345678");
+        assert_eq!(numbers, "123456789");
     }
 }

@@ -157,6 +157,7 @@ fn on_paste(model: &mut Model, text: &str, outbox: &mut Outbox) {
 fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
     match action {
         Action::Quit => {
+            model.switching_to = None;
             quit(model, outbox);
             return;
         }
@@ -173,7 +174,10 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
         }
         Action::Palette => {
             let context = model.key_context_below();
-            model.overlay = Some(Overlay::Palette(Box::new(Palette::open(context))));
+            model.overlay = Some(Overlay::Palette(Box::new(Palette::open(
+                context,
+                model.recent.clone(),
+            ))));
             return;
         }
         _ => {}
@@ -186,7 +190,10 @@ fn act(model: &mut Model, action: Action, outbox: &mut Outbox) {
         Some(Overlay::Palette(_)) => act_in_palette(model, action, outbox),
         Some(Overlay::Quit) => match action {
             Action::Confirm => quit(model, outbox),
-            Action::Back => model.overlay = None,
+            Action::Back => {
+                model.overlay = None;
+                model.switching_to = None;
+            }
             _ => {}
         },
         None if model.time_line.is_some() => act_on_time_line(model, action, outbox),
@@ -225,7 +232,7 @@ fn open_time_line(model: &mut Model, outbox: &mut Outbox) {
     model.time_line = Some(Box::new(time_line));
 }
 
-/// Leaves the console; asks first where that would end a redrive or lose edits.
+/// Leaves the console, or this environment; asks first where that would end a redrive or lose edits.
 fn quit(model: &mut Model, outbox: &mut Outbox) {
     let is_asked = matches!(model.overlay, Some(Overlay::Quit));
     if !is_asked && !losses(&model.screens).is_empty() {
@@ -251,6 +258,7 @@ fn act_in_palette(model: &mut Model, action: Action, outbox: &mut Outbox) {
             let chosen = palette.chosen();
             model.overlay = None;
             if let Some(chosen) = chosen {
+                model.recent.chosen(chosen.action);
                 choose(model, &chosen, outbox);
             }
         }
@@ -446,6 +454,12 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Records(answer) => on(model, outbox, |screens, context| {
             screens.records.page_came(answer, context);
         }),
+        Reply::Fleet(answer) => on(model, outbox, |screens, context| {
+            screens.fleet.rows_came(answer, context);
+        }),
+        Reply::Environment(answer) => on(model, outbox, |screens, context| {
+            screens.fleet.environment_came(answer, context);
+        }),
         Reply::Lint(answer) => on(model, outbox, |screens, context| {
             screens.lint.report_came(answer, context);
         }),
@@ -506,6 +520,10 @@ fn apply_handover(model: &mut Model, handover: Handover, outbox: &mut Outbox) {
             });
         }
         Handover::Trace => open_time_line(model, outbox),
+        Handover::SwitchTo(environment) => {
+            model.switching_to = Some(environment);
+            quit(model, outbox);
+        }
         Handover::Review(selection) => {
             let (screens, mut context) = model.parts(outbox);
             // Its messages stay received while the review is open.

@@ -28,7 +28,8 @@ pub(crate) fn view(model: &Model, canvas: &mut Frame<'_>) {
         Some(Overlay::Palette(palette)) => palette.draw(model.theme, canvas),
         Some(Overlay::Quit) => {
             let losses = quit_question::losses(&model.screens);
-            quit_question::draw(&losses, &context, canvas);
+            let switching_to = model.switching_to.as_ref().map(|to| to.name.as_str());
+            quit_question::draw(&losses, switching_to, &context, canvas);
         }
         None => {}
     }

@@ -20,6 +20,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Lint,
     ScreenId::Logs,
     ScreenId::Probe,
+    ScreenId::Fleet,
 ];
 const OVERVIEW: &[ScreenId] = &[ScreenId::Overview];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
@@ -33,7 +34,12 @@ const EVENTS: &[ScreenId] = &[
 ];
 const LOGS: &[ScreenId] = &[ScreenId::Logs];
 const PROBE: &[ScreenId] = &[ScreenId::Probe];
-const WITHOUT_EVENTS: &[ScreenId] = &[ScreenId::Overview, ScreenId::Lint, ScreenId::Logs];
+const WITHOUT_EVENTS: &[ScreenId] = &[
+    ScreenId::Overview,
+    ScreenId::Lint,
+    ScreenId::Logs,
+    ScreenId::Fleet,
+];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
 const DETAILS: &[ScreenId] = &[
@@ -43,6 +49,7 @@ const DETAILS: &[ScreenId] = &[
     ScreenId::Publish,
     ScreenId::Lint,
     ScreenId::Logs,
+    ScreenId::Fleet,
 ];
 
 macro_rules! bind {
@@ -792,6 +799,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Probe),
         [K::char('8')],
         "Probe",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Fleet),
+        [K::char('9')],
+        "Fleet",
         0,
         Place::Screens
     ),

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use ratatui::Frame;
 
 use super::dead_letters::DeadLetters;
+use super::fleet::Fleet;
 use super::lint::Lint;
 use super::logs::Logs;
 use super::overview::Overview;
@@ -27,6 +28,7 @@ pub(crate) struct Screens {
     pub(crate) lint: Lint,
     pub(crate) logs: Logs,
     pub(crate) probe: Probes,
+    pub(crate) fleet: Fleet,
 }
 
 impl Screens {
@@ -45,6 +47,7 @@ impl Screens {
             ScreenId::Lint => self.lint.update(event, context),
             ScreenId::Logs => self.logs.update(event, context),
             ScreenId::Probe => self.probe.update(event, context),
+            ScreenId::Fleet => self.fleet.update(event, context),
         }
     }
 
@@ -63,6 +66,7 @@ impl Screens {
             ScreenId::Lint => self.lint.view(context, canvas),
             ScreenId::Logs => self.logs.view(context, canvas),
             ScreenId::Probe => self.probe.view(context, canvas),
+            ScreenId::Fleet => self.fleet.view(context, canvas),
         }
     }
 
@@ -76,6 +80,7 @@ impl Screens {
             ScreenId::Lint => self.lint.key_context(),
             ScreenId::Logs => self.logs.key_context(),
             ScreenId::Probe => self.probe.key_context(),
+            ScreenId::Fleet => self.fleet.key_context(),
         }
     }
 
@@ -94,6 +99,7 @@ impl Screens {
             ScreenId::Lint => self.lint.hint(binding, context),
             ScreenId::Logs => self.logs.hint(binding, context),
             ScreenId::Probe => self.probe.hint(binding, context),
+            ScreenId::Fleet => self.fleet.hint(binding, context),
         }
     }
 
@@ -107,6 +113,7 @@ impl Screens {
             ScreenId::Lint => self.lint.waiting_since(),
             ScreenId::Logs => self.logs.waiting_since(),
             ScreenId::Probe => self.probe.waiting_since(),
+            ScreenId::Fleet => self.fleet.waiting_since(),
         }
     }
 
@@ -120,6 +127,7 @@ impl Screens {
             ScreenId::Lint => self.lint.traceable(),
             ScreenId::Logs => self.logs.traceable(),
             ScreenId::Probe => self.probe.traceable(),
+            ScreenId::Fleet => self.fleet.traceable(),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 pub(crate) mod all;
 pub(crate) mod dead_letters;
+pub(crate) mod fleet;
 pub(crate) mod lint;
 pub(crate) mod logs;
 pub(crate) mod overview;

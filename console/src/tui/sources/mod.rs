@@ -16,6 +16,7 @@ use self::progress::with_progress;
 use self::redrives::blocking;
 use self::rules::{Permits, Rules, Source, Work, change, lease, limited, many_reads, read, trace};
 use self::shared::Shared;
+use super::configuration::Configuration;
 use super::effect::RunControl;
 use super::fault::Fault;
 use super::message::Msg;
@@ -28,6 +29,7 @@ use redrive::{Control, Pause};
 
 mod changes;
 mod delete;
+mod environments;
 mod leases;
 mod patch;
 mod progress;
@@ -66,10 +68,11 @@ impl Sources {
     pub(super) fn new(
         environment: Environment,
         authority: Authority,
+        configuration: Configuration,
         replies: mpsc::Sender<Msg>,
     ) -> Self {
         Self {
-            shared: Shared::new(environment, authority, replies),
+            shared: Shared::new(environment, authority, configuration, replies),
             permits: Permits::new(),
             reads: JoinSet::new(),
             leases: JoinSet::new(),
@@ -82,7 +85,8 @@ impl Sources {
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
         use Source::{
-            Api, Changes, Database, Journals, Local, Logs, Metrics, Queues, Redrives, Setup, Topic,
+            Api, Changes, Database, Environments, Journals, Local, Logs, Metrics, Queues, Redrives,
+            Setup, Topic,
         };
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
@@ -207,6 +211,14 @@ impl Sources {
             Request::Records(query, to) => {
                 self.ask(read(Database), to, |pipeline| async move {
                     pipeline.list_records(&query).await
+                });
+            }
+            Request::Fleet(to) => self.run(many_reads(Environments), to, |shared| async move {
+                environments::fleet(shared.configuration).await
+            }),
+            Request::Environment(name, to) => {
+                self.run(read(Local), to, |shared| {
+                    environments::load(shared.configuration, name)
                 });
             }
             Request::Lint(to) => self.ask(many_reads(Setup), to, |pipeline| async move {
@@ -392,7 +404,12 @@ mod tests {
         let (sender, replies) = mpsc::channel(16);
         let environment = Environment::example();
         (
-            Sources::new(environment, Authority::default(), sender),
+            Sources::new(
+                environment,
+                Authority::default(),
+                Configuration::default(),
+                sender,
+            ),
             replies,
         )
     }

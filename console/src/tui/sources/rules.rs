@@ -41,6 +41,8 @@ pub(super) enum Source {
     Changes,
     /// How all parts are set up.
     Setup,
+    /// All environments.
+    Environments,
     /// All places that may know one event.
     Trace,
     /// This process: needs no permit.
@@ -120,6 +122,7 @@ pub(super) struct Permits {
     logs: Arc<Semaphore>,
     changes: Arc<Semaphore>,
     setup: Arc<Semaphore>,
+    environments: Arc<Semaphore>,
     trace: Arc<Semaphore>,
 }
 
@@ -137,6 +140,7 @@ impl Permits {
             logs: permits(LOG_READS),
             changes: permits(1),
             setup: permits(1),
+            environments: permits(1),
             trace: permits(CONCURRENCY),
         }
     }
@@ -153,6 +157,7 @@ impl Permits {
             Source::Logs => &self.logs,
             Source::Changes => &self.changes,
             Source::Setup => &self.setup,
+            Source::Environments => &self.environments,
             Source::Trace => &self.trace,
             Source::Local => return None,
         }))

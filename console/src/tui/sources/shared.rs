@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use tokio::sync::mpsc;
 
 use super::leases::Leases;
+use crate::tui::configuration::Configuration;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
@@ -20,6 +21,7 @@ pub(super) type Journals = Arc<tokio::sync::Mutex<HistoryReader>>;
 pub(super) struct Shared {
     pub(super) environment: Environment,
     pub(super) authority: Authority,
+    pub(super) configuration: Configuration,
     /// Controls the redrive that the task runs; of no use to other requests.
     pub(super) control: Control,
     /// The turn of the one read of journals, and what the earlier ones found.
@@ -35,11 +37,13 @@ impl Shared {
     pub(super) fn new(
         environment: Environment,
         authority: Authority,
+        configuration: Configuration,
         replies: mpsc::Sender<Msg>,
     ) -> Self {
         Self {
             environment,
             authority,
+            configuration,
             control: Control::new(None),
             journals: Arc::default(),
             replies,

@@ -101,7 +101,7 @@ fn question_whether_to_quit_speaks_of_no_rest_where_everything_is_sent() {
     report(&mut harness, to.id(), running(counts));
     harness.press('q');
     let text = harness.text();
-    assert!(text.contains("Quitting ends the look-up"), "{text}");
+    assert!(text.contains("Leaving ends the look-up"), "{text}");
     assert!(!text.contains("what is not sent"), "{text}");
 }
 
@@ -123,7 +123,7 @@ fn question_whether_to_quit_speaks_of_a_rest_where_not_everything_is_sent_and_de
         report(&mut harness, to.id(), running(counts));
         harness.press('q');
         let text = harness.text();
-        assert!(!text.contains("Quitting ends the look-up"), "{text}");
+        assert!(!text.contains("Leaving ends the look-up"), "{text}");
         assert!(text.contains("what is not sent stays"), "{text}");
     }
 }
