@@ -7,6 +7,7 @@ mod account;
 mod api;
 mod arguments;
 mod audit;
+mod causes;
 mod complete;
 mod confirm;
 mod console;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::causes::by_cause;
 use super::table::{moment, time_delta};
 use super::{CommandError, Exit, Session};
 use crate::text::{clock, count, latency, short, span_secs};
@@ -88,6 +89,8 @@ struct PartError {
     error: String,
     hint: String,
     #[serde(skip)]
+    cause: String,
+    #[serde(skip)]
     is_not_configured: bool,
 }
 
@@ -123,14 +126,8 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         session.output.json(&status)?;
     } else {
         session.output.text(&status.lines())?;
-        for error in status
-            .errors
-            .iter()
-            .filter(|error| !error.is_not_configured)
-        {
-            session
-                .output
-                .note(&format!("{}\n  {}", error.error, error.hint));
+        for fault in status.faults() {
+            session.output.note(&fault);
         }
     }
     Ok(errors.exit)
@@ -166,6 +163,7 @@ impl Errors {
             is_not_configured,
             hint: error.hint(),
             error: error.to_string(),
+            cause: error.cause,
         });
         None
     }
@@ -296,6 +294,23 @@ impl Status {
         text
     }
 
+    /// What could not be read, with the next step. One cause is told once, with what else it keeps from being read.
+    fn faults(&self) -> Vec<String> {
+        let errors = self.errors.iter().filter(|error| !error.is_not_configured);
+        by_cause(errors, |error| (error.cause.as_str(), error.hint.as_str()))
+            .iter()
+            .filter_map(|errors| {
+                let (first, others) = errors.split_first()?;
+                let others: Vec<&str> = others.iter().map(|error| in_words(error.part)).collect();
+                let also = match &*others {
+                    [] => String::new(),
+                    others => format!("; the same for {}", others.join(", ")),
+                };
+                Some(format!("{}{also}\n  {}", first.error, first.hint))
+            })
+            .collect()
+    }
+
     /// `unknown`, or `not configured` with what would add it.
     fn unknown(&self, part: &str) -> String {
         let mut errors = self.errors.iter();
@@ -303,6 +318,15 @@ impl Status {
             Some(error) => format!("not configured: {}", printable(&error.hint)),
             None => "unknown".to_owned(),
         }
+    }
+}
+
+/// A part as the text names it.
+fn in_words(part: &str) -> &str {
+    match part {
+        "dead_letters" => "dead letters",
+        "slo" => "error budget",
+        other => other,
     }
 }
 

@@ -75,6 +75,25 @@ fn credentials_of_another_account_are_told_by_every_call_that_is_denied() {
 }
 
 #[test]
+fn one_cause_is_told_once() {
+    let program = Program::new();
+    program.configure(&environment_at("away", NOBODY, ""));
+    for arguments in [&["status"][..], &["env", "check"]] {
+        let answer = program.run(arguments);
+        assert_eq!(answer.code, 3, "{answer:?}");
+        for told in ["connection refused", "\n  check that http://127.0.0.1:1"] {
+            assert_eq!(answer.stderr.matches(told).count(), 1, "{answer:?}");
+        }
+    }
+    let (_, lint) = program.json(&["lint"]);
+    for check in lint["not_checked"].as_array().unwrap() {
+        let reason = check["reason"].as_str().unwrap();
+        let has_next_step = reason.contains("; check that http://127.0.0.1:1");
+        assert_eq!(check["is_failure"] == true, has_next_step, "{check}");
+    }
+}
+
+#[test]
 fn region_and_queues_of_another_environment_are_refused_before_any_call() {
     let program = Program::new();
     let text = environment_at("pilot", NOBODY, "");

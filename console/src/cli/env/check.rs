@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use crate::cli::causes::by_cause;
 use crate::cli::table::{Align, Keep, Table};
 use crate::cli::{CommandError, Exit, Output};
 use export::{Target, check_bucket};
@@ -31,8 +32,8 @@ pub(super) async fn run(
         output.json(&report)?;
     } else {
         output.table(&table(&report.checks))?;
-        for check in report.checks.iter().filter(|check| is_told(check.outcome)) {
-            output.note(&printable_lines(&told(check)));
+        for fault in told(&report.checks) {
+            output.note(&printable_lines(&fault));
         }
     }
     Ok(exit.unwrap_or(Exit::Done))
@@ -70,15 +71,24 @@ const fn is_told(outcome: AccessOutcome) -> bool {
     }
 }
 
-fn told(check: &AccessCheck) -> String {
-    let text = |text: &Option<String>| text.clone().unwrap_or_default();
-    format!(
-        "{} of {}: {}\n  {}",
-        check.access,
-        check.target,
-        text(&check.detail),
-        text(&check.next_step)
-    )
+/// What failed, with the next step: one cause once, with every access that it keeps from working.
+fn told(checks: &[AccessCheck]) -> Vec<String> {
+    let checks = checks.iter().filter(|check| is_told(check.outcome));
+    by_cause(checks, |check| (&check.detail, &check.next_step))
+        .iter()
+        .filter_map(|checks| {
+            let first = checks.first()?;
+            let accesses = checks
+                .iter()
+                .map(|check| format!("{} of {}", check.access, check.target));
+            Some(format!(
+                "{}: {}\n  {}",
+                accesses.collect::<Vec<_>>().join(", "),
+                first.detail.as_deref().unwrap_or_default(),
+                first.next_step.as_deref().unwrap_or_default()
+            ))
+        })
+        .collect()
 }
 
 fn table(checks: &[AccessCheck]) -> Table {

@@ -10,6 +10,7 @@ use pipeline::lint::{Fix, LintReport, Severity};
 use pipeline::printable;
 
 use self::arguments::LintArguments;
+use super::causes::by_cause;
 use super::{CommandError, Exit, Session};
 
 pub(super) async fn run(
@@ -37,7 +38,8 @@ fn exit(report: &LintReport, fail_on: Severity) -> Exit {
     }
 }
 
-/// Findings, what was not checked, and a sum. A fix is on one line, so that it can be copied.
+/// Findings, what was not checked, and a sum. A fix is on one line, so that it can be copied. What kept several checks
+/// from being made is told once.
 fn text(report: &LintReport) -> String {
     let line = |name: &str, value: &str| format!("  {name:<9}  {}\n", printable(value));
     let mut text = String::new();
@@ -54,8 +56,10 @@ fn text(report: &LintReport) -> String {
         text.extend(lines.filter_map(|(name, value)| Some(line(name, value?))));
         text.push('\n');
     }
-    for check in &report.not_checked {
-        text += &line("unchecked", &format!("{}: {}", check.id, check.reason));
+    for checks in by_cause(&report.not_checked, |check| check.reason.as_str()) {
+        let ids: Vec<&str> = checks.iter().map(|check| check.id).collect();
+        let reason = checks.first().map_or("", |check| check.reason.as_str());
+        text += &line("unchecked", &format!("{}: {reason}", ids.join(", ")));
     }
     if !report.not_checked.is_empty() {
         text.push('\n');
@@ -133,6 +137,25 @@ mod tests {
         assert_eq!(exit(&found, Severity::Error), Exit::Unreachable);
         found.findings[0].severity = Severity::Note;
         assert_eq!(exit(&found, Severity::Warning), Exit::Unreachable);
+    }
+
+    #[test]
+    fn one_reason_is_told_once() {
+        let mut unread = report();
+        let failed = |id| Unchecked {
+            id,
+            reason: "connection refused".to_owned(),
+            is_failure: true,
+        };
+        unread.not_checked.insert(0, failed("topic-open"));
+        unread.not_checked.push(failed("queue-open"));
+        let text = text(&unread);
+        let lines = text.lines().filter(|line| line.contains("unchecked"));
+        let expected = [
+            "  unchecked  topic-open, queue-open: connection refused",
+            "  unchecked  cluster-not-encrypted: no cluster",
+        ];
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -73,12 +73,11 @@ impl<T> From<Result<T, PipelineError>> for Fact<T> {
             PipelineErrorKind::NotConfigured => {
                 Self::NotApplicable(format!("{}: {}", error.cause, error.hint()))
             }
-            PipelineErrorKind::Refused if error.is_denied() => {
-                Self::Unknown(format!("{error}; {}", error.hint()))
-            }
             PipelineErrorKind::Unreachable
             | PipelineErrorKind::Refused
-            | PipelineErrorKind::NotPermitted => Self::Unknown(error.to_string()),
+            | PipelineErrorKind::NotPermitted => {
+                Self::Unknown(format!("{error}; {}", error.hint()))
+            }
         }
     }
 }
