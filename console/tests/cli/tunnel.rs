@@ -295,6 +295,8 @@ fn command_that_fails_is_told_with_its_last_line_and_the_api_answers_instead() {
     assert_eq!(answer.code, 3, "{answer:?}");
     let expected = "the tunnel is broken: sh ended with exit status: 254: An error occurred: TargetNotConnected";
     assert!(answer.stderr.contains(expected), "{answer:?}");
+    let next_step = "\n  run the command `tunnel` of the environment's entry by hand";
+    assert!(answer.stderr.contains(next_step), "{answer:?}");
     program.configure(&configuration::by_api(
         &turn.endpoints,
         &format!("{url}{failing}"),

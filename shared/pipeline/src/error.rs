@@ -121,6 +121,11 @@ impl PipelineError {
             return hint.clone();
         }
         match self.kind {
+            // Whether AWS runs is no question, and a region that does not exist has no addresses.
+            PipelineErrorKind::Unreachable if self.is_unknown_host_of_aws() => format!(
+                "check the network of this machine, and that the region in {} exists",
+                self.address
+            ),
             PipelineErrorKind::Unreachable => {
                 format!("check that {} is running and can be reached", self.address)
             }
@@ -130,6 +135,11 @@ impl PipelineError {
             PipelineErrorKind::NotConfigured => "add it to the environment's entry".to_owned(),
             PipelineErrorKind::NotPermitted => "see --read-only and --confirm".to_owned(),
         }
+    }
+
+    fn is_unknown_host_of_aws(&self) -> bool {
+        let is_of_aws = OF_AWS.iter().any(|part| self.address.contains(part));
+        is_of_aws && self.cause.starts_with(UNKNOWN_HOST)
     }
 
     /// The environment's entry lacks something that the operation needs; `hint` names it.
@@ -192,6 +202,10 @@ impl PipelineError {
     }
 }
 
+/// The cause where there is no address for a host.
+const UNKNOWN_HOST: &str = "the host name cannot be resolved";
+/// What follows the region in the names of AWS's hosts.
+const OF_AWS: [&str; 2] = [".amazonaws.com", ".api.aws"];
 /// A part that the entry names and AWS does not know.
 const APPLY_AGAIN: &str = "was it deleted, or the environment applied in part? run `terraform apply` to the end, then \
                            `opsconsole env import DIR --replace`, which writes the names again";
@@ -378,7 +392,7 @@ pub(super) fn plain_cause(error: &(dyn Error + 'static)) -> String {
         }
         let text = cause.to_string();
         if text.contains("dns error") || text.contains("failed to lookup address") {
-            return "the host name cannot be resolved".to_owned();
+            return UNKNOWN_HOST.to_owned();
         }
         if text.contains("timed out") || text.contains("timeout") {
             return "no answer in time".to_owned();
@@ -475,6 +489,25 @@ mod tests {
         );
         assert!(error.is_unreachable());
         assert!(error.hint().contains("http://127.0.0.1:1"));
+    }
+
+    #[tokio::test]
+    async fn region_that_does_not_exist_is_suspected_where_a_host_of_aws_is_unknown() {
+        let failed = |address: &str, cause: &str| {
+            let attempt = Attempt::start("read", address);
+            attempt.failed(PipelineErrorKind::Unreachable, cause).hint()
+        };
+        let of_aws = "https://sqs.us-eest-1.amazonaws.com";
+        let hint = failed(of_aws, UNKNOWN_HOST);
+        assert!(
+            hint.ends_with("that the region in https://sqs.us-eest-1.amazonaws.com exists"),
+            "{hint}"
+        );
+        let own = "http://emulator.test:4566";
+        for (address, cause) in [(own, UNKNOWN_HOST), (of_aws, "connection refused")] {
+            let hint = failed(address, cause);
+            assert!(hint.ends_with("is running and can be reached"), "{hint}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ use super::{Attempt, Pipeline, PipelineError, PipelineErrorKind};
 const DATABASE_RETRY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// A table, a column or a function is missing.
+const TUNNEL_BY_HAND: &str = "run the command `tunnel` of the environment's entry by hand, with a free port as \
+                              {local_port}: it shows why";
 const OTHER_SCHEMA: &str = "the schema of this database is not that of this release: `terraform apply` of this release \
                             migrates it, or use the console of the release that is deployed";
 
@@ -172,9 +174,10 @@ impl Pipeline {
     {
         let here = |error| NoAnswer { error, away: None };
         let pool = self.pool(operation).map_err(here)?;
+        let attempt = Attempt::start(operation, self.database_address());
         self.tunnel_opened().await.map_err(|why| {
-            let attempt = Attempt::start(operation, self.database_address());
-            NoAnswer::unreachable(attempt.failed(PipelineErrorKind::Unreachable, why))
+            let error = attempt.failed(PipelineErrorKind::Unreachable, why);
+            NoAnswer::unreachable(error.with_hint(TUNNEL_BY_HAND))
         })?;
         let attempt = Attempt::start(operation, self.database_address());
         self.renew_log_in(pool, &attempt).await.map_err(here)?;
