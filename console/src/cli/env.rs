@@ -261,6 +261,12 @@ async fn read_outputs(folder: &Path) -> Result<Outputs, CommandError> {
             folder.display()
         ))
     };
+    if !folder.is_dir() {
+        return Err(failed(
+            "there is no such folder; name the one in which Terraform applied an environment"
+                .to_owned(),
+        ));
+    }
     let mut chdir = std::ffi::OsString::from("-chdir=");
     chdir.push(folder);
     let not_found =
@@ -276,12 +282,24 @@ async fn read_outputs(folder: &Path) -> Result<Outputs, CommandError> {
         .map_err(|_| failed(format!("not done within {} s", TERRAFORM_LIMIT.as_secs())))?
         .map_err(|cause| failed(cause.to_string()))?;
     if !answer.status.success() {
-        let reason = String::from_utf8_lossy(&answer.stderr);
-        return Err(failed(format!("terraform: {}", reason.trim())));
+        let reason = fault(&String::from_utf8_lossy(&answer.stderr));
+        return Err(failed(format!("terraform: {reason}")));
     }
     serde_json::from_slice(&answer.stdout).map_err(|_| {
         failed(format!(
             "the output {OUTPUT:?} is no entry of an environment"
         ))
     })
+}
+
+/// What Terraform says in a box of several lines, as one: from its error on, without the warnings before it.
+fn fault(said: &str) -> String {
+    let words: Vec<&str> = said
+        .split(|sign: char| sign.is_whitespace() || matches!(sign, '│' | '╷' | '╵'))
+        .filter(|word| !word.is_empty())
+        .collect();
+    let error = words
+        .iter()
+        .position(|word| matches!(*word, "Error" | "Error:"));
+    words.get(error.unwrap_or(0)..).unwrap_or(&[]).join(" ")
 }

@@ -289,6 +289,12 @@ fn terraform_without_an_entry_is_reported_with_what_to_do() {
             "terraform: no state",
         ),
         (
+            Applied::answering(
+                "printf '╷\\n│ Warning: old\\n╵\\n╷\\n│ Error: Backend initialization required\\n│ \\n│ Reason: x\\n╵\\n' >&2; exit 1",
+            ),
+            "read the outputs of pilot: terraform: Error: Backend initialization required Reason: x\n",
+        ),
+        (
             Applied::answering("echo nonsense"),
             "is no entry of an environment",
         ),
@@ -303,9 +309,17 @@ fn terraform_without_an_entry_is_reported_with_what_to_do() {
         assert!(answer.stdout.is_empty(), "{answer:?}");
     }
     let program = Program::new();
+    let import = || {
+        let mut command = program.command(&["env", "import", "pilot"]);
+        Answer::of(command.env("PATH", "/nowhere").output().unwrap())
+    };
+    let answer = import();
+    assert!(
+        answer.stderr.contains("pilot: there is no such folder"),
+        "{answer:?}"
+    );
     program.write("pilot/main.tf", "");
-    let mut command = program.command(&["env", "import", "pilot"]);
-    let answer = Answer::of(command.env("PATH", "/nowhere").output().unwrap());
+    let answer = import();
     assert_eq!(answer.code, 1);
     assert!(
         answer.stderr.contains("terraform was not found"),
