@@ -96,6 +96,11 @@ fn releases(always: &Need, python: &Need, git: &Need) -> Vec<Trial> {
         ),
         trial("every_program_has_its_own_sbom", git, release::sbom),
         trial(
+            "tools_are_installed_where_the_python_is_managed",
+            always,
+            release::cross_tools,
+        ),
+        trial(
             "script_without_arguments_says_what_it_takes",
             always,
             release::usage,

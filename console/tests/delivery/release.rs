@@ -343,6 +343,47 @@ pub(crate) async fn image_name() -> Result<(), Failed> {
     Ok(())
 }
 
+/// With a Python in which pip may install nothing (PEP 668), as on Debian and Ubuntu.
+pub(crate) async fn cross_tools() -> Result<(), Failed> {
+    let folder = tempfile::tempdir()?;
+    let programs = folder.path().join("programs");
+    let calls = folder.path().join("calls");
+    fs::create_dir(&programs)?;
+    let note = r#"#!/usr/bin/env bash\necho "$(basename "$0") $*" >>"$CALLS"\n"#;
+    let python = format!(
+        "#!/usr/bin/env bash\n\
+         [ \"$1 $2\" = '-m venv' ] || {{ echo externally-managed-environment >&2; exit 1; }}\n\
+         bin=${{@: -1}}/bin\nmkdir -p \"$bin\"\n\
+         for name in pip cargo-zigbuild; do printf '{note}' >\"$bin/$name\"; chmod +x \"$bin/$name\"; done\n\
+         echo 'exit 7' >>\"$bin/cargo-zigbuild\"\n"
+    );
+    write_program(&programs, "python3", &python)?;
+    write_program(&programs, "rustup", &note.replace("\\n", "\n"))?;
+    let command = |arguments: &[&str]| {
+        let mut command = script("release");
+        command.args(arguments).env("CALLS", &calls);
+        command.env("XDG_CACHE_HOME", folder.path().join("cache"));
+        command.env_remove("RELEASE_PROFILE");
+        with_program(&mut command, &programs);
+        command
+    };
+    said(&mut command(&["tools", "cross"]))?;
+    // Another step of a workflow is another run of the script.
+    let out = folder.path().join("out");
+    let console = ["console", "x86_64-unknown-linux-musl", text(&out)?];
+    refused(&mut command(&console))?;
+    let called = fs::read_to_string(&calls)?;
+    let expected = [
+        "pip install --quiet --disable-pip-version-check cargo-zigbuild==",
+        "rustup target add aarch64-unknown-linux-gnu",
+        "cargo-zigbuild zigbuild --locked --profile operator -p opsconsole --no-default-features",
+    ];
+    for expected in expected {
+        assert!(called.contains(expected), "{expected}: {called}");
+    }
+    Ok(())
+}
+
 /// In a workspace of its own, with a script in the place of cargo-cyclonedx, which writes a file for each member.
 pub(crate) async fn sbom() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
