@@ -285,6 +285,9 @@ pub(crate) async fn notes() -> Result<(), Failed> {
     commit("api: Before")?;
     git(&["tag", "v0.0.1"])?;
     commit("console: Show it")?;
+    commit("console, api: Move it")?;
+    commit("console, event: Name it")?;
+    commit("console, api: Count it")?;
     commit("api: Answer: with a colon")?;
     commit("Without an area")?;
     commit("console: Hide it")?;
@@ -292,13 +295,17 @@ pub(crate) async fn notes() -> Result<(), Failed> {
 
     let write = |tag: &str| {
         let mut command = at(&top.join(".ci/release"));
+        command.env("GITHUB_REPOSITORY", "them/console");
         said(command.args(["notes", tag, "out"]))?;
         Ok::<_, Failed>(fs::read_to_string(top.join("out/NOTES.md"))?)
     };
     let notes = write("v0.0.2")?;
     let changes = "Changes since v0.0.1.\n\n**api**\n\n- Answer: with a colon\n\n**console**\n\n- Hide it\n\
-         - Show it\n\n**other**\n\n- Without an area\n";
+         - Show it\n\n**console, api**\n\n- Count it\n- Move it\n\n**console, event**\n\n- Name it\n\n\
+         **other**\n\n- Without an area\n";
     assert!(notes.starts_with(changes), "{notes}");
+    let verify = "`gh attestation verify FILE --repo them/console`.\n";
+    assert!(notes.ends_with(verify), "{notes}");
     let first = write("v0.0.1")?;
     assert!(
         first.starts_with("Changes since the beginning.\n\n**api**\n\n- Before\n"),
