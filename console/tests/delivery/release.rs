@@ -391,10 +391,29 @@ pub(crate) async fn cross_tools() -> Result<(), Failed> {
     Ok(())
 }
 
-/// In a workspace of its own, with a script in the place of cargo-cyclonedx, which writes a file for each member.
+/// In the place of cargo: `cyclonedx` writes a file for each member, with a crate that is compiled and one that is not.
+const CARGO: &str = r#"#!/usr/bin/env bash
+if [ "$1" = tree ]; then
+    printf '0 %s v0.1.0 (/somewhere)\n1 used v1.0.0\n2 deep v2.0.0 (*)\n\n' opsconsole api ingest migrate
+    printf '0 event v0.1.0\n1 unused v1.0.0\n'
+    exit
+fi
+component() { printf '{"name": "%s", "version": "%s", "bom-ref": "%s"}' "$1" "$2" "$1"; }
+for member in $MEMBERS; do
+    {
+        printf '{"member": "%s", "arguments": "%s", "at": "path+file://%s/%s", ' "$member" "$*" "$PWD" "$member"
+        printf '"metadata": {"component": %s}, "components": [' "$(component own 0.1.0)"
+        printf '%s, %s, ' "$(component used 1.0.0)" "$(component used 0.9.0)"
+        printf '%s, %s], ' "$(component unused 1.0.0)" "$(component deep 2.0.0)"
+        printf '"dependencies": [{"ref": "own", "dependsOn": ["used", "unused"]}, {"ref": "unused"}]}'
+    } >"$member/release.json"
+done
+"#;
+
+/// In a workspace of its own.
 pub(crate) async fn sbom() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
-    let top = folder.path();
+    let top = folder.path().canonicalize()?;
     let members = [
         "console",
         "lambdas/api",
@@ -408,32 +427,43 @@ pub(crate) async fn sbom() -> Result<(), Failed> {
     fs::create_dir(top.join(".ci"))?;
     fs::copy(checkout().join(".ci/release"), top.join(".ci/release"))?;
     fs::copy(checkout().join("Cargo.toml"), top.join("Cargo.toml"))?;
-    let cyclonedx = format!(
-        "#!/usr/bin/env bash\nfor member in {}; do echo \"$member: $*\" >\"$member/release.json\"; done\n",
-        members.join(" ")
-    );
     fs::create_dir(top.join("programs"))?;
-    write_program(&top.join("programs"), "cargo-cyclonedx", &cyclonedx)?;
+    write_program(&top.join("programs"), "cargo", CARGO)?;
     let mut git = Command::new("git");
-    said(git.args(["init", "--quiet"]).current_dir(top))?;
+    said(git.args(["init", "--quiet"]).current_dir(&top))?;
     let mut command = at(&top.join(".ci/release"));
     with_program(&mut command, &top.join("programs"));
+    command.env("MEMBERS", members.join(" "));
     said(command.args(["sbom", "out"]))?;
 
     let file = |program: &str| format!("opsconsole-{program}-{VERSION}.cdx.json");
-    let programs = ["api", "console", "ingest", "migrate"];
+    let programs = ["api", "console-linux", "console-macos", "ingest", "migrate"];
     assert_eq!(names(&top.join("out"))?, programs.map(file));
     for program in programs {
         let text = fs::read_to_string(top.join("out").join(file(program)))?;
-        // Of the console without its demo, and of each program itself.
-        let is_without_demo = text.contains(" --no-default-features");
-        assert_eq!(is_without_demo, program == "console", "{text}");
-        let member = text.split(':').next().unwrap();
-        assert!(member.ends_with(program), "{text}");
-        assert!(
-            text.contains(&format!("--manifest-path {member}/Cargo.toml")),
-            "{text}"
-        );
+        let bom: Value = serde_json::from_str(&text)?;
+        // Of the console without its demo, of the crates of its system, and of each program itself.
+        let arguments = bom["arguments"].as_str().unwrap();
+        let (name, system) = program.split_once('-').unwrap_or((program, "linux"));
+        let is_without_demo = arguments.contains("--no-default-features");
+        assert_eq!(is_without_demo, name == "console", "{arguments}");
+        let is_of_macos = arguments.contains("--target aarch64-apple-darwin");
+        assert_eq!(is_of_macos, system == "macos", "{arguments}");
+        assert!(arguments.contains("--target "), "{arguments}");
+        let member = bom["member"].as_str().unwrap();
+        assert!(member.ends_with(name), "{bom}");
+        let manifest = format!("--manifest-path {member}/Cargo.toml");
+        assert!(arguments.contains(&manifest), "{arguments}");
+        // Of what is compiled, and of no folder of this machine.
+        let components = bom["components"].as_array().unwrap().iter();
+        let listed: Vec<_> = components
+            .map(|one| (one["name"].as_str(), one["version"].as_str()))
+            .collect();
+        let expected = [(Some("used"), Some("1.0.0")), (Some("deep"), Some("2.0.0"))];
+        assert_eq!(listed, expected, "{bom}");
+        let uses = serde_json::json!([{"ref": "own", "dependsOn": ["used"]}]);
+        assert_eq!(bom["dependencies"], uses, "{bom}");
+        assert_eq!(bom["at"], format!("path+file:///{member}"));
     }
     for member in members {
         assert_eq!(names(&top.join(member))?, [""; 0], "left over in {member}");
