@@ -31,7 +31,7 @@ struct Status {
     ingest: Option<IngestRates>,
     /// What is left of the error budget of each objective.
     slo: Option<Vec<ErrorBudget>>,
-    /// The alarms that are raised and notify; an empty list where none is.
+    /// The alarms that are raised and have actions; an empty list where none is.
     alarms: Option<Vec<RaisedAlarm>>,
     /// Parts that the environment does not have; `errors` says what would add them.
     not_configured: Vec<&'static str>,
@@ -348,9 +348,11 @@ fn budget_lines(budgets: &[ErrorBudget]) -> String {
 
 /// Two lines for each raised alarm.
 fn alarm_lines(alarms: &[RaisedAlarm]) -> String {
-    let count = match alarms {
-        [] => "none raised".to_owned(),
-        alarms => format!("{} raised", alarms.len()),
+    let silenced = alarms.iter().filter(|alarm| alarm.silenced).count();
+    let count = match (alarms.len(), silenced) {
+        (0, _) => "none raised".to_owned(),
+        (raised, 0) => format!("{raised} raised"),
+        (raised, silenced) => format!("{raised} raised, {silenced} silenced"),
     };
     let mut text = format!("{:<14}{count}\n", "alarms");
     for alarm in alarms {
@@ -359,8 +361,12 @@ fn alarm_lines(alarms: &[RaisedAlarm]) -> String {
             .map_or_else(String::new, |since| format!(" since {}", moment(since)));
         let place = alarm.what_to_do.as_deref();
         let place = place.unwrap_or("its description does not say");
+        let silenced = match alarm.silenced {
+            true => ", silenced: its actions are disabled",
+            false => "",
+        };
         text.push_str(&format!(
-            "  {}{since}: {}\n    what to do: {place}\n",
+            "  {}{since}{silenced}: {}\n    what to do: {place}\n",
             alarm.name, alarm.reason
         ));
     }

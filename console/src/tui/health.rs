@@ -514,8 +514,13 @@ fn alarms(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Findin
             Some(place) => format!("what to do: {place}"),
             None => "its description does not say what to do".to_owned(),
         };
+        let silenced = if alarm.silenced {
+            ", silenced: its actions are disabled"
+        } else {
+            ""
+        };
         let text = format!(
-            "alarm {}{since}: {}",
+            "alarm {}{since}{silenced}: {}",
             alarm.name,
             reason_in_short(&alarm.reason)
         );

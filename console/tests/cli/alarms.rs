@@ -62,7 +62,8 @@ fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
     let foreign = "other-oldest-message".to_owned();
     // Of another pipeline, whose name begins with that of this one.
     let pilot = format!("{TOPIC}-pilot-oldest-message");
-    let names = [own.clone(), window.clone(), foreign.clone(), pilot.clone()];
+    let silenced = format!("{TOPIC}-lost");
+    let names = [&own, &window, &foreign, &pilot, &silenced].map(String::clone);
     let config = devstack::sdk_config(&turn.endpoints.endpoint_url);
     let cloudwatch = Client::new(&config);
     turn.runtime.block_on(async {
@@ -70,6 +71,9 @@ fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
         raise(&cloudwatch, &window, None).await;
         raise(&cloudwatch, &foreign, Some(&topic)).await;
         raise(&cloudwatch, &pilot, Some(&topic)).await;
+        raise(&cloudwatch, &silenced, Some(&topic)).await;
+        let disable = cloudwatch.disable_alarm_actions().alarm_names(&silenced);
+        disable.send().await.unwrap();
     });
     let status = program.json_ok(&["status"]);
     let shown = program.run(&["status"]).stdout;
@@ -79,9 +83,15 @@ fn status_shows_raised_alarms_of_this_pipeline_with_their_runbooks() {
     turn.runtime.block_on(delete.send()).unwrap();
 
     let alarms = status["alarms"].as_array().unwrap();
-    let [alarm] = alarms.as_slice() else {
+    let [disabled, alarm] = alarms.as_slice() else {
         panic!("{status:#}");
     };
+    assert_eq!(
+        (&disabled["name"], &disabled["silenced"]),
+        (&json!(silenced), &json!(true))
+    );
+    assert_eq!(alarm["silenced"], false);
+    assert!(shown.contains("2 raised, 1 silenced"), "{shown}");
     assert_eq!(alarm["name"], own.as_str());
     assert_eq!(alarm["reason"], "901 s");
     assert_eq!(

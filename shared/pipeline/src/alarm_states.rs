@@ -41,6 +41,8 @@ pub struct AlarmState {
     pub what_to_do: Option<String>,
     /// Whether it notifies anybody; a window of an objective does not, the alarm above it does.
     pub notifies: bool,
+    /// Whether its actions are disabled: it notifies nobody while they are.
+    pub silenced: bool,
 }
 
 impl Pipeline {
@@ -89,6 +91,7 @@ fn states_on(answer: &DescribeAlarmsOutput, prefix: &str) -> Vec<AlarmState> {
         reason: alarm.state_reason(),
         description: alarm.alarm_description(),
         actions: alarm.alarm_actions().len(),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true),
     });
     let composite = answer.composite_alarms().iter().map(|alarm| Seen {
         name: alarm.alarm_name(),
@@ -97,6 +100,7 @@ fn states_on(answer: &DescribeAlarmsOutput, prefix: &str) -> Vec<AlarmState> {
         reason: alarm.state_reason(),
         description: alarm.alarm_description(),
         actions: alarm.alarm_actions().len(),
+        actions_enabled: alarm.actions_enabled().unwrap_or(true),
     });
     metric
         .chain(composite)
@@ -125,6 +129,7 @@ struct Seen<'a> {
     reason: Option<&'a str>,
     description: Option<&'a str>,
     actions: usize,
+    actions_enabled: bool,
 }
 
 impl Seen<'_> {
@@ -144,6 +149,7 @@ impl Seen<'_> {
             reason: printable(self.reason.unwrap_or_default()),
             what_to_do: self.description.and_then(what_to_do),
             notifies: self.actions > 0,
+            silenced: self.actions > 0 && !self.actions_enabled,
         })
     }
 }
@@ -159,6 +165,7 @@ mod tests {
         reason: Some("Threshold Crossed"),
         description: Some("Not empty. What to do: terraform/OPERATIONS.md#dead-letters"),
         actions: 1,
+        actions_enabled: true,
     };
 
     #[test]
@@ -182,7 +189,12 @@ mod tests {
         let alarm = SEEN.state("events-").unwrap();
         let place = "terraform/OPERATIONS.md#dead-letters";
         assert_eq!(alarm.what_to_do.as_deref(), Some(place));
-        assert!(alarm.notifies);
+        assert!(alarm.notifies && !alarm.silenced);
+        let disabled = Seen {
+            actions_enabled: false,
+            ..SEEN
+        };
+        assert!(disabled.state("events-").unwrap().silenced);
         assert_eq!(SEEN.state("orders-"), None);
         for other in ["events-pilot-dead-letters", "events-mine"] {
             let seen = Seen {

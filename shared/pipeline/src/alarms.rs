@@ -59,6 +59,8 @@ pub struct RaisedAlarm {
     pub reason: String,
     /// Where it is written what to do; `None` where the alarm's description does not say.
     pub what_to_do: Option<String>,
+    /// Whether its actions are disabled: it notifies nobody while they are.
+    pub silenced: bool,
 }
 
 impl Pipeline {
@@ -187,6 +189,7 @@ impl Seen<'_> {
                 .and_then(|at| DateTime::from_timestamp(at.secs(), at.subsec_nanos())),
             reason: printable(self.reason.unwrap_or_default()),
             what_to_do: self.description.and_then(what_to_do),
+            silenced: !self.actions_enabled,
         })
     }
 }
@@ -225,6 +228,16 @@ mod tests {
             ..SEEN
         };
         assert_eq!(silent.raised("events-").unwrap().what_to_do, None);
+    }
+
+    #[test]
+    fn raised_alarm_whose_actions_are_disabled_is_silenced() {
+        assert!(!SEEN.raised("events-").unwrap().silenced);
+        let silenced = Seen {
+            actions_enabled: false,
+            ..SEEN
+        };
+        assert!(silenced.raised("events-").unwrap().silenced);
     }
 
     #[test]

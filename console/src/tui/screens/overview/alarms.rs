@@ -218,6 +218,14 @@ impl Alarms {
                 _ => Tone::Bad,
             };
             let mut text = format!("{} {raised} raised of {}", sign(tone), alarms.len());
+            let silenced = alarms
+                .iter()
+                .filter(is_raised)
+                .filter(|alarm| alarm.silenced)
+                .count();
+            if silenced > 0 {
+                let _infallible = write!(text, ", {silenced} of the raised silenced");
+            }
             if unknown > 0 {
                 let _infallible = write!(text, ", {unknown} without data");
             }
@@ -299,10 +307,10 @@ fn alarm_line(alarm: &AlarmState, context: &ScreenContext<'_>, width: usize) -> 
     let state = format!(" {} {}", sign(tone), name_of(alarm.condition));
     let names = NAME_COLUMNS.min(width / 2);
     let used = STATE_COLUMNS + 1 + names + 1 + SINCE_COLUMNS + 2;
-    let quiet = if alarm.notifies {
-        ""
-    } else {
-        "notifies nobody · "
+    let quiet = match (alarm.notifies, alarm.silenced) {
+        (_, true) => "silenced: its actions are disabled · ",
+        (true, false) => "",
+        (false, false) => "notifies nobody · ",
     };
     let reason = whole_words(
         &format!("{quiet}{}", alarm.reason),

@@ -15,6 +15,7 @@ fn alarm(name: &str) -> RaisedAlarm {
         since: Some(now() - Duration::minutes(12)),
         reason: "Threshold Crossed: 1 datapoint".to_owned(),
         what_to_do: Some(format!("https://runbooks.example/#{name}")),
+        silenced: false,
     }
 }
 
@@ -36,6 +37,19 @@ fn raised_alarm_is_a_finding_with_its_runbook() {
     assert!(text.contains(place), "{text}");
     assert!(!text.contains("· as of"), "{text}");
     assert!(text.contains("attention"), "{text}");
+}
+
+#[test]
+fn raised_alarm_whose_actions_are_disabled_is_shown_as_silenced() {
+    let silenced = RaisedAlarm {
+        silenced: true,
+        ..alarm("lost")
+    };
+    let text = served(&with(vec![silenced, alarm("undelivered")]), 160, 45).text();
+    let row = |name: &str| text.lines().find(|line| line.contains(name)).unwrap();
+    let told = "for 12 min, silenced: its actions are disabled: Threshold";
+    assert!(row("events-lost").contains(told), "{text}");
+    assert!(!row("events-undelivered").contains("silenced"), "{text}");
 }
 
 /// CloudWatch's reasons are long, and the runbook stands behind them.

@@ -267,6 +267,7 @@ pub(crate) fn alarm_states() -> Vec<AlarmState> {
         ),
         what_to_do: Some(format!("terraform/OPERATIONS.md#{name}")),
         notifies,
+        silenced: false,
     };
     let calm = [
         "api-5xx",

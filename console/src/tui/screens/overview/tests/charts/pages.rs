@@ -107,6 +107,33 @@ fn alarm_leads_to_its_runbook_and_one_without_to_lint() {
 }
 
 #[test]
+fn raised_alarm_whose_actions_are_disabled_is_counted_as_silenced() {
+    let mut harness = chart_harness(ChartState::Alarms, 160, 45);
+    assert!(!harness.text().contains("silenced"));
+    let mut states = stage::alarm_states();
+    for alarm in &mut states {
+        alarm.silenced = alarm.name.ends_with("dead-letters") || alarm.name.ends_with("lost");
+    }
+    let pipeline = Pipeline {
+        alarm_states: Ok(states),
+        ..Pipeline::healthy()
+    };
+    harness.pass(15);
+    answer_all(&pipeline, &mut harness);
+    let text = harness.text();
+    assert!(
+        text.contains("2 raised of 10, 1 of the raised silenced"),
+        "{text}"
+    );
+    let told = "silenced: its actions are disabled";
+    assert!(
+        row(&harness, "events-dead-letters").contains(told),
+        "{text}"
+    );
+    assert!(row(&harness, "events-lost").contains(told), "{text}");
+}
+
+#[test]
 fn selection_stays_on_its_alarm_when_others_come() {
     let mut harness = chart_harness(ChartState::Alarms, 80, 24);
     let mut more = stage::alarm_states();
