@@ -4,6 +4,7 @@
 //! only what is new; all are released when the event is found, when another one is looked for, or
 //! when nobody has looked for a while. After the end of the process their short timeout ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -102,7 +103,7 @@ impl Pipeline {
             }
             if let Some(message) = round.messages.into_iter().find(&is_it) {
                 return Ok(TraceState::Dead {
-                    reason: message.reason,
+                    reason: message.reason.map(Arc::unwrap_or_clone),
                     message_id: message.message_id,
                     dead_at: message.sent_at,
                 });

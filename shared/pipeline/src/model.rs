@@ -3,6 +3,7 @@
 //! Invariant: an unknown value is `None`, never zero.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -161,7 +162,7 @@ pub struct Reason {
     pub request_id: Option<String>,
 }
 
-/// Cause of a valid dead letter without a reason of the ingest: its retries ran out.
+/// Cause of a valid dead letter without a reason: its retries ran out, unless somebody sent it to the queue itself.
 pub const RETRIES_EXHAUSTED: &str = "retries-exhausted";
 
 /// A received message of the dead-letter queue.
@@ -190,7 +191,7 @@ pub struct DeadLetter {
     /// `AWSTraceHeader`, the X-Ray trace that it belongs to.
     pub trace_header: Option<String>,
     /// The ingest's failure, if it has one.
-    pub reason: Option<Reason>,
+    pub reason: Option<Arc<Reason>>,
     /// What it names, if it replaces a record.
     pub replaces: Option<NamedRecord>,
     /// What would happen if it were redriven, as of [`Self::judged_at`].
@@ -198,7 +199,7 @@ pub struct DeadLetter {
     /// When the verdict was true: the ledger was asked after that.
     pub judged_at: DateTime<Utc>,
     /// Why the ingest would refuse it then, for `still-invalid` and `unreadable`.
-    pub failure: Option<Failure>,
+    pub failure: Option<Arc<Failure>>,
     /// The event's identity, as far as it can be read.
     pub identity: PartialIdentity,
     /// The record with its identity, from the ledger.

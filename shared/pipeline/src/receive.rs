@@ -3,6 +3,7 @@
 //! Invariant: nothing of the message is changed or left out but what is not a message at all.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -93,7 +94,7 @@ impl Receive {
 
     pub(super) fn into_message(self, retention: TimeDelta) -> Unjudged {
         let message = DeadLetter {
-            reason: reason(&self.attributes),
+            reason: reason(&self.attributes).map(Arc::new),
             identity: self.identity,
             replaces: self.replaces,
             verdict: self.assessment.verdict(false),

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::config::retry::RetryConfig;
@@ -430,7 +431,7 @@ impl Pipeline {
         let texts = self.look_up_texts(&keys).await;
         let judged = |one: Unjudged| {
             let mut message = one.message;
-            (message.verdict, message.failure) = match &one.replacing {
+            let (verdict, failure) = match &one.replacing {
                 Some(replacing) => {
                     let stored = texts.stored.get(&replacing.key);
                     message.stored_as = stored.map(|found| found.record_id);
@@ -443,6 +444,7 @@ impl Pipeline {
                     answer.judge(one.assessment)
                 }
             };
+            (message.verdict, message.failure) = (verdict, failure.map(Arc::new));
             message
         };
         let messages = messages.into_iter().map(judged).collect();

@@ -37,7 +37,7 @@ impl<'a> From<&'a DeadLetter> for Subject<'a> {
             message_id: &message.message_id,
             body: &message.body,
             verdict: message.verdict,
-            failure: message.failure.as_ref(),
+            failure: message.failure.as_deref(),
             identity: &message.identity,
             receive_count: message.receive_count,
             group_id: message.group_id.as_ref(),

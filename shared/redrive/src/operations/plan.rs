@@ -312,7 +312,7 @@ mod tests {
         };
         let instead = event::StoredInstead::Unknown;
         let stale = DeadLetter {
-            failure: Some(event::stale_replacement(event::RecordId(17), instead)),
+            failure: Some(event::stale_replacement(event::RecordId(17), instead).into()),
             ..message(Verdict::StillInvalid)
         };
         assert_eq!(choice(&stale, None, Meant::Ready), (0, 0));

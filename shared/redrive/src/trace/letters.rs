@@ -388,7 +388,7 @@ fn is_moved(message: &DeadLetter) -> bool {
 
 /// `missing-attribute: "time" is required`
 fn why(message: &DeadLetter) -> String {
-    match (&message.reason, &message.failure) {
+    match (message.reason.as_deref(), message.failure.as_deref()) {
         (Some(Reason { code, message, .. }), _) => format!("{code}: {message}"),
         (None, Some(failure)) => format!("{}: {}", failure.code, failure.detail),
         (None, None) => "its retries ran out, and no reason is recorded".to_owned(),

@@ -238,6 +238,7 @@ fn without_numbers(word: &str, text: &mut String) {
 #[cfg(test)]
 pub(crate) mod tests {
     use std::collections::BTreeMap as Map;
+    use std::sync::Arc;
 
     use event::{Failure, FailureCode, PartialIdentity};
 
@@ -271,12 +272,13 @@ pub(crate) mod tests {
         }
     }
 
-    fn died(message: &str) -> Option<Reason> {
-        Some(Reason {
+    fn died(message: &str) -> Option<Arc<Reason>> {
+        let reason = Reason {
             code: "not-json".to_owned(),
             message: message.to_owned(),
             request_id: None,
-        })
+        };
+        Some(reason.into())
     }
 
     #[test]
@@ -324,13 +326,11 @@ pub(crate) mod tests {
         let mut unreadable = message("b", 5, Verdict::Unreadable);
         unreadable.reason = died("expected value at line 22");
         let mut placed = message("c", 300, Verdict::StillInvalid);
-        placed.failure = Some(Failure::at(
-            FailureCode::InvalidTime,
-            "not a time",
-            "/data/3",
-        ));
+        let failure = Failure::at(FailureCode::InvalidTime, "not a time", "/data/3");
+        placed.failure = Some(failure.into());
         let mut placed_again = message("d", 301, Verdict::StillInvalid);
-        placed_again.failure = Some(Failure::at(FailureCode::InvalidTime, "other", "/data/4"));
+        let failure = Failure::at(FailureCode::InvalidTime, "other", "/data/4");
+        placed_again.failure = Some(failure.into());
         let exhausted = message("e", 30, Verdict::Ready);
         let mut third = message("f", 61, Verdict::Unreadable);
         third.reason = died("expected value at line 3");

@@ -82,8 +82,8 @@ impl<'a> From<&'a DeadLetter> for MessageJson<'a> {
             message_id: &message.message_id,
             cause: message.cause(),
             verdict: message.verdict,
-            failure: message.failure.as_ref(),
-            reason: message.reason.as_ref().map(ReasonJson::from),
+            failure: message.failure.as_deref(),
+            reason: message.reason.as_deref().map(ReasonJson::from),
             event: is_known.then_some(EventJson {
                 source: identity.source.as_deref(),
                 id: identity.id.as_deref(),

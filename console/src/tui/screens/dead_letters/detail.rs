@@ -65,9 +65,9 @@ impl Detail {
         let shown = edit.map_or(&texts.own, |_| &texts.edited);
         let shown = shown.as_deref().unwrap_or_default();
         let event = unwrap_envelope(shown);
-        let failure = edit.map_or(&message.failure, |edit| &edit.failure);
+        let of_message = message.failure.as_deref();
+        let failure = edit.map_or(of_message, |edit| edit.failure.as_ref());
         let place = failure
-            .as_ref()
             .and_then(|failure| failure.pointer.clone())
             .or_else(|| pointer(message).filter(|_| edit.is_none()));
         Self {
@@ -173,8 +173,12 @@ impl Detail {
     fn verdict_text(&self, message: &DeadLetter, verdict: Verdict) -> String {
         let mut text = format!("{} {verdict}", verdict_sign(verdict));
         let (failure, stored_as, replaces) = match &self.edit {
-            Some(edit) => (&edit.failure, None, edit.replaces),
-            None => (&message.failure, message.stored_as, message.replaces),
+            Some(edit) => (edit.failure.as_ref(), None, edit.replaces),
+            None => (
+                message.failure.as_deref(),
+                message.stored_as,
+                message.replaces,
+            ),
         };
         match (failure, replaces, stored_as) {
             (Some(failure), ..) => text.push_str(&format!("  {}", failure_text(failure))),
@@ -205,11 +209,11 @@ impl Detail {
         };
         let request = request_text(reason).map_or_else(String::new, |text| format!(" · {text}"));
         let (refused, failure) = match &self.edit {
-            _ if !is_of_ingest(reason) => ("dead-lettered", &None),
-            Some(edit) => ("before the edit, rejected", &edit.failure),
-            None => ("rejected by the ingest", &message.failure),
+            _ if !is_of_ingest(reason) => ("dead-lettered", None),
+            Some(edit) => ("before the edit, rejected", edit.failure.as_ref()),
+            None => ("rejected by the ingest", message.failure.as_deref()),
         };
-        let is_same = failure.as_ref().is_some_and(|failure| {
+        let is_same = failure.is_some_and(|failure| {
             failure.code.as_str() == reason.code && failure.attribute_message() == reason.message
         });
         if is_same {
@@ -276,11 +280,11 @@ fn history_text(message: &DeadLetter, now: DateTime<Utc>) -> String {
         .map(|at| format!(" → first received {}", when(at, now)))
         .unwrap_or_default();
     let received = format!("{first} → received {}×", message.receive_count);
-    // The ingest sends a message of its own; SQS moves the message and keeps when it was published.
+    // The ingest sends a message of its own. SQS moves the message and keeps when it was first sent, be that to this queue.
     if message.reason.is_some() {
         format!("dead-lettered {sent} UTC{received}")
     } else {
-        format!("published {sent} UTC{received} → dead-lettered")
+        format!("first sent {sent} UTC{received} → dead-lettered")
     }
 }
 

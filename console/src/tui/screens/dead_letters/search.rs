@@ -89,14 +89,18 @@ impl DeadLetters {
             .map(|group| visible(&group.key.title()).into());
         let titles: Vec<Arc<str>> = titles.collect();
         let messages = self.messages.iter().zip(&self.grouping.group_of);
-        let input = |(message, group): (&DeadLetter, &usize)| SearchInput {
-            message: self.patch_input(message),
-            title: titles.get(*group).cloned().unwrap_or_default(),
-            reason: message.reason.clone(),
-            failure: match self.edit_of(message) {
-                Some(edit) => edit.failure.clone(),
-                None => message.failure.clone(),
-            },
+        let input = |(message, group): (&DeadLetter, &usize)| {
+            let edit = self.edit_of(message);
+            SearchInput {
+                message_id: message.message_id.clone(),
+                body: edit.map_or(&message.body, |edit| &edit.new_body).clone(),
+                title: titles.get(*group).cloned().unwrap_or_default(),
+                reason: message.reason.clone(),
+                failure: match edit {
+                    Some(edit) => edit.failure.clone().map(Arc::new),
+                    None => message.failure.clone(),
+                },
+            }
         };
         messages.map(input).collect()
     }

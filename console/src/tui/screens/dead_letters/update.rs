@@ -115,7 +115,7 @@ impl DeadLetters {
             }
             None => context.notify(
                 Tone::Muted,
-                "it names no request: its retries ran out, and the ingest logs no ids of messages; 7 shows the logs",
+                "it names no request, and the ingest logs no ids of messages; 7 shows the logs",
             ),
         }
     }

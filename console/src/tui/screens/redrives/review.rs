@@ -207,7 +207,7 @@ impl Review {
                 .into_iter()
                 .map(|chosen| {
                     let DraftMessage { message, new_body } = &chosen.draft;
-                    let failure = message.failure.as_ref().filter(|_| new_body.is_none());
+                    let failure = message.failure.as_deref().filter(|_| new_body.is_none());
                     let reason = kept_back.get(message.message_id.as_str());
                     let reason = reason.map_or_else(
                         || skip_reason(chosen.verdict, failure, new_body.is_some()),

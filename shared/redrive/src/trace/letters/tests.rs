@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use event::{Verdict, peek_identity};
 
@@ -18,7 +19,7 @@ fn message(body: &str, reason: Option<Reason>) -> DeadLetter {
         hidden_until: at(90),
         group_id: None,
         trace_header: None,
-        reason,
+        reason: reason.map(Arc::new),
         replaces: None,
         verdict: Verdict::Ready,
         failure: None,

@@ -441,7 +441,7 @@ fn verdict_of_a_message_that_replaces_names_the_record() {
     let stale = shown(|message| {
         message.verdict = Verdict::StillInvalid;
         let instead = StoredInstead::Other(RecordId(18));
-        message.failure = Some(event::stale_replacement(RecordId(17), instead));
+        message.failure = Some(event::stale_replacement(RecordId(17), instead).into());
     });
     let expected = "still-invalid  replacement-stale: it replaces record 17, and record 18";
     assert!(stale.contains(expected), "{stale}");

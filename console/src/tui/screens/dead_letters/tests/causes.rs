@@ -1,5 +1,7 @@
 //! What is said of why a message is there, and of what the queue has: only what was recorded or read.
 
+use std::sync::Arc;
+
 use super::fixtures::*;
 use super::*;
 use pipeline::model::Reason;
@@ -17,15 +19,24 @@ fn detail(message: DeadLetter) -> String {
     words(&harness)
 }
 
+/// Somebody may have sent it to the dead-letter queue itself.
+#[test]
+fn message_without_a_reason_is_not_said_to_have_been_published() {
+    let text = detail(message(1, Duration::hours(1), &valid_body(1)));
+    assert!(text.contains("first sent 11:03:07 UTC"), "{text}");
+    assert!(!text.contains("published"), "{text}");
+}
+
 #[test]
 fn message_that_sns_did_not_deliver_was_not_rejected_by_the_ingest() {
     let with_code = |code: &str| {
         let mut message = message(1, Duration::hours(1), &valid_body(1));
-        message.reason = Some(Reason {
+        let reason = Reason {
             code: code.to_owned(),
             message: "its policy denies it".to_owned(),
             request_id: Some("r-1".to_owned()),
-        });
+        };
+        message.reason = Some(reason.into());
         detail(message)
     };
     let text = with_code("403");
@@ -86,4 +97,34 @@ fn queue_that_was_not_read_is_not_empty_and_its_number_has_a_time() {
         text.contains("The queue reported about 7 at 12:02:27 UTC"),
         "{text}"
     );
+}
+
+/// It is made between two frames, of very many messages.
+#[test]
+fn search_copies_no_reason_of_a_message() {
+    let mut harness = received(messages());
+    harness.keys("/x");
+    harness.code(KeyCode::Enter);
+    let ((_, inputs), _) = harness.take_last(&SEARCH);
+    let messages = &harness.screen().messages;
+    assert_eq!(inputs.len(), messages.len());
+    let mut shared = 0;
+    for (input, message) in inputs.iter().zip(messages) {
+        let reasons = (input.reason.as_ref(), message.reason.as_ref());
+        let failures = (input.failure.as_ref(), message.failure.as_ref());
+        let is_shared = |(ours, theirs)| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
+        };
+        assert_eq!(reasons.0.is_some(), message.reason.is_some());
+        shared += usize::from(is_shared(reasons));
+        let is_same = match failures {
+            (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
+            (ours, theirs) => ours == theirs,
+        };
+        assert!(is_same);
+    }
+    let with_a_reason = messages.iter().filter(|one| one.reason.is_some());
+    assert_eq!(shared, with_a_reason.count());
+    assert!(shared > 0);
 }

@@ -1,6 +1,7 @@
 //! Messages as the ingest and SQS leave them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
 use event::{RecordId, assess, peek_identity};
@@ -58,10 +59,10 @@ pub(crate) fn message(number: usize, age: Duration, body: &str) -> DeadLetter {
         hidden_until: now() + Duration::seconds(300),
         group_id: None,
         trace_header: None,
-        reason,
+        reason: reason.map(Arc::new),
         replaces: None,
         verdict,
-        failure,
+        failure: failure.map(Arc::new),
         identity: peek_identity(body),
         stored_as: None,
         judged_at: now() - Duration::seconds(20),

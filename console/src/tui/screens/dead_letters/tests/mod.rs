@@ -148,9 +148,7 @@ impl Harness {
             let newest = messages.iter().rev().take(number);
             let found = newest.chain(messages.iter().filter(is_shown));
             Found {
-                message_ids: found
-                    .map(|input| input.message.message_id.clone())
-                    .collect(),
+                message_ids: found.map(|input| input.message_id.clone()).collect(),
                 failed: 2,
                 failure: Some("the program needed more than 2 s for one message".to_owned()),
             }

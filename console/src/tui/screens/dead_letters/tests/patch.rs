@@ -55,7 +55,7 @@ fn search_finds_a_failure_by_the_name_that_its_group_has() {
 fn search_finds_a_failure_by_the_text_that_its_detail_shows() {
     let mut harness = received(messages());
     let without_time = message(0, Duration::hours(1), &body_without_time(0));
-    let detail = without_time.failure.unwrap().detail;
+    let detail = without_time.failure.unwrap().detail.clone();
     let at_time = format!("Missing-Attribute: {detail} at /time");
     let as_rejected = format!("missing-attribute: {detail} (at /time)");
     for (text, number) in [
@@ -92,6 +92,12 @@ fn search_finds_an_edited_message_by_the_failure_of_its_edit() {
     let text = format!("{}: {}", failure.code, failure.detail);
     harness.search(&text, Ok(0));
     assert_eq!(harness.screen().listed.len(), 1, "{text}");
+    harness.keys("/x");
+    harness.code(KeyCode::Enter);
+    let ((_, inputs), _) = harness.take_last(&SEARCH);
+    let bodies = inputs.iter().map(|input| input.body.text().unwrap());
+    let edited: Vec<_> = bodies.filter(|body| body == "[]").collect();
+    assert_eq!(edited.len(), 1, "it looks at what would be sent");
 }
 
 /// The task that draws looks at no message: there may be 100,000.
