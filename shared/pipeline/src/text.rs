@@ -2,6 +2,7 @@
 //!
 //! Invariant: an unknown value is `–`, never zero.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -110,6 +111,23 @@ pub fn whole(number: f64) -> u64 {
     number.round().max(0.0) as u64
 }
 
+/// A word as a shell reads it back, also at a prompt, where `!` stands for an earlier command and braces for several
+/// words: `shell_words` takes both for plain.
+#[must_use]
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let is_plain =
+        |character: char| character.is_alphanumeric() || "._-/+@=:,%".contains(character);
+    // Some shells take what begins with one of these for a command or a job.
+    let is_special = word.is_empty() || word.starts_with(['=', '%']);
+    if !is_special && word.chars().all(is_plain) {
+        return Cow::Borrowed(word);
+    }
+    match shell_words::quote(word) {
+        Cow::Borrowed(plain) => Cow::Owned(format!("'{plain}'")),
+        quoted @ Cow::Owned(_) => quoted,
+    }
+}
+
 /// A duration in its two largest units: `3 s`, `2 min 5 s`, `2 h 10 min`, `13 d 21 h`.
 #[must_use]
 pub fn span_secs(secs: u64) -> String {
@@ -206,6 +224,22 @@ mod tests {
         assert_eq!(whole(-3.0), 0);
         assert_eq!(latency(Duration::from_micros(800)), "0.8 ms");
         assert_eq!(latency(Duration::from_millis(1_234)), "1.2 s");
+    }
+
+    #[test]
+    fn word_stays_one_word_of_a_shell() {
+        for (word, expected) in [
+            ("--env=pilot", "--env=pilot"),
+            ("a b", "'a b'"),
+            ("a!b", "'a!b'"),
+            ("{a,b}", "'{a,b}'"),
+            ("=ls", "'=ls'"),
+            ("", "''"),
+            ("it's", "'it'\\''s'"),
+        ] {
+            assert_eq!(shell_word(word), expected);
+            assert_eq!(shell_words::split(expected).unwrap(), [word]);
+        }
     }
 
     #[test]

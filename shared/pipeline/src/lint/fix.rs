@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
+use crate::text::shell_word;
+
 /// A command that mends it now, and a line of Terraform that keeps it mended; one of them at least.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Fix {
@@ -46,7 +48,7 @@ impl Fix {
 
 /// Words that others chose, for a command: each stays one word where it is pasted into a shell.
 pub(super) fn words(words: &[&str]) -> String {
-    let words: Vec<Cow<'_, str>> = words.iter().map(|word| quoted(word)).collect();
+    let words: Vec<Cow<'_, str>> = words.iter().map(|word| shell_word(word)).collect();
     words.join(" ")
 }
 
@@ -60,13 +62,4 @@ pub(super) fn alarm_names(names: &[&str]) -> String {
     }
     let json = serde_json::json!({ "AlarmNames": names }).to_string();
     format!("--cli-input-json {}", words(&[&json]))
-}
-
-/// At a prompt `!` stands for an earlier command, and braces for several words; `shell_words` takes both for plain.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let quoted = shell_words::quote(word);
-    if matches!(quoted, Cow::Borrowed(_)) && word.contains(['!', '{']) {
-        return Cow::Owned(format!("'{word}'"));
-    }
-    quoted
 }
