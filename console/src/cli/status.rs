@@ -92,6 +92,8 @@ struct PartError {
     cause: String,
     #[serde(skip)]
     is_not_configured: bool,
+    #[serde(skip)]
+    is_unreachable: bool,
 }
 
 pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
@@ -106,14 +108,20 @@ pub(super) async fn run(session: &Session) -> Result<Exit, CommandError> {
         pipeline.raised_alarms(),
     );
     let mut errors = Errors::default();
+    let queue = errors.collect("queue", queue).map(Queue::from);
+    let dead_letters = errors.collect("dead_letters", dead_letters);
+    let dead_letters = dead_letters.map(DeadLetters::from);
+    let reads = records.as_ref().ok().map(|totals| totals.read_path);
+    let records = errors.collect("records", records).map(Records::from);
+    if pipeline.environment().database_url.is_none() {
+        errors.advise_on_api(api.as_ref().ok());
+    }
     let status = Status {
         environment: pipeline.environment().name.clone(),
-        queue: errors.collect("queue", queue).map(Queue::from),
-        dead_letters: errors
-            .collect("dead_letters", dead_letters)
-            .map(DeadLetters::from),
-        reads: records.as_ref().ok().map(|totals| totals.read_path),
-        records: errors.collect("records", records).map(Records::from),
+        queue,
+        dead_letters,
+        reads,
+        records,
         api: errors.collect("api", api).map(Api::from),
         ingest: errors.collect("ingest", ingest).flatten(),
         slo: errors.collect("slo", slo),
@@ -161,11 +169,25 @@ impl Errors {
         self.found.push(PartError {
             part,
             is_not_configured,
+            is_unreachable: error.is_unreachable(),
             hint: error.hint(),
             error: error.to_string(),
             cause: error.cause,
         });
         None
+    }
+
+    /// Where the API answers its health check, it runs and can be reached: what it asks for the records does not answer
+    /// in time.
+    fn advise_on_api(&mut self, health: Option<&ApiHealth>) {
+        if health.is_none_or(|health| health.status != 200) {
+            return;
+        }
+        let is_it = |error: &&mut PartError| error.part == "records" && error.is_unreachable;
+        for error in self.found.iter_mut().filter(is_it) {
+            error.hint =
+                "the API answered GET /health: check its database and its time limit".to_owned();
+        }
     }
 
     fn not_configured(&self) -> Vec<&'static str> {
@@ -508,6 +530,37 @@ mod tests {
         let empty = queue(0, Some(age));
         assert_eq!(empty.oldest.text, "");
         assert_eq!(empty.oldest.oldest_age_secs, None);
+    }
+
+    #[test]
+    fn api_that_answers_its_health_check_is_not_to_be_started() {
+        let advice = |part, is_unreachable, status| {
+            let mut errors = Errors::default();
+            errors.found.push(PartError {
+                part,
+                error: "count the records: no answer in time".to_owned(),
+                hint: "check that it is running".to_owned(),
+                is_not_configured: false,
+                is_unreachable,
+            });
+            let health = ApiHealth {
+                status,
+                latency: Duration::from_millis(9),
+            };
+            errors.advise_on_api(Some(&health));
+            errors.advise_on_api(None);
+            errors.found.remove(0).hint
+        };
+        let running = "the API answered GET /health: check its database and its time limit";
+        assert_eq!(advice("records", true, 200), running);
+        for (part, is_unreachable, status) in [
+            ("records", true, 503),
+            ("records", false, 200),
+            ("queue", true, 200),
+        ] {
+            let hint = advice(part, is_unreachable, status);
+            assert_eq!(hint, "check that it is running", "{part} {status}");
+        }
     }
 
     #[test]

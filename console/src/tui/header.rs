@@ -1,6 +1,7 @@
 //! The top line: where, whether it is healthy, the numbers that matter, and when they were read.
 //!
-//! Invariant: a field is shown whole or not at all, and every number is of the time shown or newer.
+//! Invariant: a field is shown whole or not at all, and every number is of the time shown or newer, by no more than its
+//! part may be late.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -72,7 +73,7 @@ fn environment_span(context: &ScreenContext<'_>, room: usize) -> Span<'static> {
     )
 }
 
-/// What the header shows of the parts that answer; of all parts where none does.
+/// What the header shows of the parts that answer; where none does, of those that answered last.
 struct Numbers {
     depth: Option<Fetched<u64>>,
     dead: Option<Fetched<u64>>,
@@ -91,16 +92,28 @@ impl Numbers {
             && pipeline.totals.value().is_some()
             && pipeline.totals_stale_since(now).is_none();
         let is_stale = !source_queue && !dead_letter_queue && !totals;
+        let read_at = [
+            read_at(&pipeline.source_queue),
+            read_at(&pipeline.dead_letter_queue),
+            read_at(&pipeline.totals),
+        ];
+        // What had not answered before the last part stopped was not shown then either.
+        let last_at = read_at.into_iter().flatten().max().filter(|_| is_stale);
+        let is_of_last = |at: Option<DateTime<Utc>>, interval| {
+            let late = last_at.zip(at).map(|(last_at, at)| last_at - at);
+            late.is_some_and(|late| late <= fresh(interval).0)
+        };
+        let [depth_at, dead_at, stored_at] = read_at;
+        let polling = pipeline.polling;
+        let depth = source_queue || is_of_last(depth_at, polling.queues);
+        let dead = dead_letter_queue || is_of_last(dead_at, polling.queues);
+        let stored = totals || is_of_last(stored_at, polling.totals);
         Self {
-            depth: known(&pipeline.source_queue, is_stale || source_queue, |queue| {
-                queue.depth.visible
+            depth: known(&pipeline.source_queue, depth, |queue| queue.depth.visible),
+            dead: known(&pipeline.dead_letter_queue, dead, |queue| {
+                queue.depth.total()
             }),
-            dead: known(
-                &pipeline.dead_letter_queue,
-                is_stale || dead_letter_queue,
-                |queue| queue.depth.total(),
-            ),
-            stored: known(&pipeline.totals, is_stale || totals, |totals| totals.total),
+            stored: known(&pipeline.totals, stored, |totals| totals.total),
             is_stale,
         }
     }
@@ -111,7 +124,7 @@ impl Numbers {
         let times = all.into_iter().flatten().map(|number| number.fetched_at);
         match times.min() {
             Some(at) if self.is_stale => Span::styled(
-                format!("stale since {} UTC", clock(at)),
+                format!("stale, as of {} UTC", clock(at)),
                 context.theme.tone(Tone::Bad),
             ),
             // Without these words it would be read as the time of day.
@@ -157,6 +170,10 @@ impl Numbers {
             (format!("stored {stored}{way}"), plain),
         ]
     }
+}
+
+fn read_at<T>(remote: &Remote<T>) -> Option<DateTime<Utc>> {
+    remote.fetched().map(|fetched| fetched.fetched_at)
 }
 
 fn is_fresh<T>(remote: &Remote<T>, limit: Duration, now: DateTime<Utc>) -> bool {

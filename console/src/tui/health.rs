@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 
 use super::check_settings::check_settings;
+use super::fault::Fault;
 use super::finding::Finding;
 use super::format::{clock, count, rate, span_secs};
 use super::pipeline_view::PipelineView;
@@ -208,7 +209,7 @@ pub(crate) fn findings(
     dead_letters(pipeline, now, &mut findings);
     queue_backlog(pipeline, now, &mut findings);
     ingest(pipeline, &mut findings);
-    tunnel(pipeline, &mut findings);
+    tunnel(pipeline, now, &mut findings);
     api(pipeline, now, &mut findings);
     budgets(pipeline, now, &mut findings);
     alarms(pipeline, now, &mut findings);
@@ -217,6 +218,9 @@ pub(crate) fn findings(
     findings
 }
 
+/// Name of the part that counts the records where no database is configured.
+const RECORDS_BY_API: &str = "records by the API";
+
 fn unreachable_parts(
     pipeline: &PipelineView,
     environment: &Environment,
@@ -224,7 +228,7 @@ fn unreachable_parts(
     findings: &mut Vec<Finding>,
 ) {
     let records = if environment.database_url.is_none() {
-        "records by the API"
+        RECORDS_BY_API
     } else {
         "database"
     };
@@ -289,12 +293,33 @@ fn unreachable_parts(
                 Tone::Bad
             },
             text: format!("{name}: {}{times} · {before}", error.message),
-            advice: error
-                .hint
-                .clone()
-                .unwrap_or_else(|| "^r tries again".to_owned()),
+            advice: if name == RECORDS_BY_API {
+                advice_of_api(pipeline, error, now)
+            } else {
+                advice(error)
+            },
             screen: None,
         });
+    }
+}
+
+fn advice(error: &Fault) -> String {
+    let hint = error.hint.clone();
+    hint.unwrap_or_else(|| "^r tries again".to_owned())
+}
+
+/// Where the API answers its health check, it runs and can be reached: what it asks does not answer in time.
+fn advice_of_api(pipeline: &PipelineView, error: &Fault, now: DateTime<Utc>) -> String {
+    let api = &pipeline.api;
+    let is_old = api.stale_since(fresh(pipeline.polling.api), now).is_some();
+    let health = api.fetched().filter(|_| api.error().is_none() && !is_old);
+    let healthy = health.filter(|health| health.value.status == 200);
+    match healthy.filter(|_| error.is_unreachable) {
+        Some(health) => format!(
+            "the API answered GET /health at {}: check its database and its time limit",
+            clock(health.fetched_at)
+        ),
+        None => advice(error),
     }
 }
 
@@ -372,7 +397,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     };
     let (tone, text) =
         if let Some((severity, text)) = rules::oldest_message(queue, pipeline.old_message()) {
-            let drain = drain_in_words(pipeline);
+            let drain = drain_in_words(pipeline, now);
             let as_of = as_of(&pipeline.source_queue, pipeline.polling.queues, now);
             (severity.into(), format!("{text} · {drain}{as_of}"))
         } else if let Some(growth) = pipeline.growth(now) {
@@ -410,11 +435,11 @@ fn ingest(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
     }
 }
 
-fn drain_in_words(pipeline: &PipelineView) -> String {
+fn drain_in_words(pipeline: &PipelineView, now: DateTime<Utc>) -> String {
     if pipeline.is_passing() {
         return "others pass".to_owned();
     }
-    match pipeline.draining() {
+    match pipeline.draining(now) {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
         Draining::AtLeast(secs) => format!(
             "drains in about {} or later: messages stay in flight for longer than {PASSING_SECS} s, because they are \
@@ -427,14 +452,16 @@ fn drain_in_words(pipeline: &PipelineView) -> String {
 }
 
 /// Records are still read, by the API.
-fn tunnel(pipeline: &PipelineView, findings: &mut Vec<Finding>) {
+fn tunnel(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Finding>) {
     let fault = pipeline
         .totals
         .value()
         .and_then(|totals| totals.tunnel_fault.as_ref());
+    // It may fail for another cause by now.
+    let as_of = as_of_then(&pipeline.totals, pipeline.polling.totals, now);
     findings.extend(fault.map(|fault| Finding {
         tone: Tone::Warning,
-        text: fault.clone(),
+        text: format!("{fault}{as_of}"),
         advice: "records are read by the API; see tunnel in the environment's entry".to_owned(),
         screen: None,
     }));

@@ -42,6 +42,7 @@ mod polling;
 mod queue_looks;
 mod queue_trend;
 mod quit_question;
+mod rate;
 mod rates;
 mod received;
 mod redrives;

@@ -11,6 +11,7 @@ use super::outbox::Outbox;
 use super::polling::{Polling, fresh};
 use super::queue_looks::QueueLooks;
 use super::queue_trend::PASSING_SECS;
+use super::rate::Rate;
 use super::remote::{Fetched, Remote};
 use super::request::{Answer, Reply, Request};
 use pipeline::RaisedAlarm;
@@ -57,6 +58,8 @@ pub(crate) struct PipelineView {
     pub(crate) totals_seen: VecDeque<(DateTime<Utc>, u64)>,
     /// Time and depth of the source queue at the last samples, oldest first.
     pub(crate) depths_seen: VecDeque<(DateTime<Utc>, QueueDepth)>,
+    /// Time and number of the dead letters at the last samples, oldest first.
+    pub(crate) dead_letters_seen: VecDeque<(DateTime<Utc>, u64)>,
     /// What the samples of both queues say of their oldest messages.
     pub(crate) source_looks: QueueLooks,
     pub(crate) dead_letter_looks: QueueLooks,
@@ -183,7 +186,7 @@ impl PipelineView {
             self.live
                 .take(|live| &mut live.depth, now, float(depth.visible));
             self.source_looks.look(depth.total(), now);
-            if self.deleted_rate().is_some() && !self.is_passing() {
+            if Rate::of_deleted(&self.history).is_some() && !self.is_passing() {
                 self.backlog_at = Some(now);
             }
             let since = self.in_flight_since.unwrap_or(now);
@@ -201,6 +204,7 @@ impl PipelineView {
             && let Remote::Ready(fetched) = &self.dead_letter_queue
         {
             let total = fetched.value.depth.total();
+            keep(&mut self.dead_letters_seen, (now, total));
             self.dead_letter_looks.look(total, now);
             self.live
                 .take(|live| &mut live.dead_letters, now, float(total));
@@ -250,7 +254,8 @@ impl PipelineView {
     /// Whether no more messages wait than leave within seconds.
     pub(crate) fn is_passing(&self) -> bool {
         let queue = self.source_queue.value();
-        let leave = self.deleted_per_sec().unwrap_or_default() * PASSING_SECS;
+        let deleted = Rate::of_deleted(&self.history).map(|rate| rate.per_sec);
+        let leave = deleted.unwrap_or_default() * PASSING_SECS;
         queue.is_some_and(|queue| leave > 0.0 && queue.depth.visible <= super::format::whole(leave))
     }
 

@@ -18,7 +18,7 @@ const GROWTH_OVER: i32 = 5;
 /// And over no more than this: of a longer time a queue would still grow long after it does not.
 const GROWTH_OVER_MAX: i32 = 7;
 /// What a sample may be late and still count to its interval.
-const SLACK: Duration = Duration::seconds(1);
+pub(crate) const SLACK: Duration = Duration::seconds(1);
 /// Samples at either end whose extremes are compared, so that one burst is no growth.
 const LOOKS: usize = 3;
 /// Messages by which a queue must have grown to be reported.
@@ -29,6 +29,9 @@ const GROWTH_NOW: f64 = 0.25;
 
 /// Time and depth of the source queue at the last samples, oldest first.
 type Samples = VecDeque<(DateTime<Utc>, QueueDepth)>;
+
+/// Time and number of the dead letters at the last samples, oldest first.
+type DeadLetters = VecDeque<(DateTime<Utc>, u64)>;
 
 /// How the source queue grew over the last samples.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,9 +52,9 @@ pub(crate) enum Draining {
     /// In about so many seconds or later: messages stay in flight for longer than [`PASSING_SECS`]. Whether they are
     /// processed slowly or were not completed is not known, so there is no latest time.
     AtLeast(u64),
-    /// As much comes in as goes out, or more.
+    /// As much comes in as is completed, or more.
     Not,
-    /// The rates are not known.
+    /// The rates are not known, or why the queue fell is not.
     Unknown,
 }
 
@@ -98,25 +101,47 @@ pub(crate) fn growth(samples: &Samples, interval: Duration) -> Option<Growth> {
     (after >= before + GROWTH_MIN && still_grows && grows_now).then_some(growth)
 }
 
-/// Whether the queue becomes empty, with messages deleted and sent per second in the last period of their metrics.
-pub(crate) fn draining(samples: &Samples, (deleted, sent): (f64, f64)) -> Draining {
+/// Whether a queue that is sampled at this interval becomes empty, with messages deleted and sent per second in the last
+/// period of their metrics. What its redrive policy moves to the dead-letter queue, whose samples are given too, makes it
+/// shorter and is not completed.
+pub(crate) fn draining(
+    (samples, dead_letters): (&Samples, &DeadLetters),
+    interval: Duration,
+    (deleted, sent): (f64, f64),
+) -> Draining {
+    let (Some((newest_at, _)), Some((dead_at, dead))) = (samples.back(), dead_letters.back())
+    else {
+        return Draining::Unknown;
+    };
+    if *newest_at - *dead_at > interval + SLACK {
+        return Draining::Unknown;
+    }
     // Rates are those of a period before; what the queue did since is in the samples. What stands still, as messages
     // do that wait for their visibility timeout, does not drain at any rate.
-    let mut looks = samples.iter().rev().take(LOOKS);
-    let Some((last_at, last)) = looks.next() else {
+    // What was moved is seen in a sample of the dead letters that is not older.
+    let is_unchecked = |(at, _): &&(DateTime<Utc>, QueueDepth)| at > dead_at;
+    let looks = samples.iter().rev().skip_while(is_unchecked);
+    let looks: Vec<_> = looks.take(LOOKS).collect();
+    let [(last_at, last), .., (first_at, first)] = looks.as_slice() else {
         return Draining::Unknown;
     };
-    let Some((first_at, first)) = looks.next_back() else {
+    let mut before = dead_letters.iter().rev();
+    let Some((_, dead_before)) = before.find(|(at, _)| *at <= *first_at + SLACK) else {
         return Draining::Unknown;
     };
+    let moved = dead.saturating_sub(*dead_before);
     let net = deleted - sent;
-    let fallen = first.total().saturating_sub(last.total());
+    let fallen = first.total().saturating_sub(last.total() + moved);
     if fallen == 0 {
         return if net <= 0.0 {
             Draining::Not
         } else {
             Draining::Unknown
         };
+    }
+    // Nothing is known to be completed: others may have purged it, or moved messages on.
+    if deleted <= 0.0 {
+        return Draining::Unknown;
     }
     #[expect(clippy::cast_precision_loss, reason = "an estimate for people")]
     let (waiting, fallen) = (last.total() as f64, fallen as f64);
@@ -158,6 +183,12 @@ mod tests {
         (0_i64..).zip(depths).map(sample).collect()
     }
 
+    /// Samples of the dead letters at the same times.
+    fn dead_letters(samples: &Samples, numbers: &[u64]) -> DeadLetters {
+        let times = samples.iter().map(|(at, _)| *at);
+        times.zip(numbers.iter().copied()).collect()
+    }
+
     fn grew(depths: [u64; 8]) -> Option<(u64, u64)> {
         let depths = depths.map(|visible| (visible, 0));
         let growth = growth(&samples(10, &depths), Duration::seconds(10));
@@ -189,10 +220,52 @@ mod tests {
     /// Batches that take long, as with a slow database, stand in flight as those do that were not completed.
     #[test]
     fn what_stands_in_flight_leaves_at_no_known_time() {
-        let of = |depths: &[(u64, u64)]| draining(&samples(5, depths), (24.0, 9.0));
+        let of = |depths: &[(u64, u64)]| {
+            let samples = samples(5, depths);
+            let dead_letters = dead_letters(&samples, &[7, 7, 7]);
+            draining((&samples, &dead_letters), INTERVAL, (24.0, 9.0))
+        };
         let stands = of(&[(90, 155), (50, 155), (10, 155)]);
         assert_eq!(stands, Draining::AtLeast(11));
         let passes = of(&[(600, 40), (500, 100), (400, 40)]);
         assert_eq!(passes, Draining::In(29));
+    }
+
+    const INTERVAL: Duration = Duration::seconds(5);
+
+    /// The database is dead: 160 messages are moved to the dead-letter queue after their retries.
+    #[test]
+    fn messages_that_become_dead_letters_do_not_drain() {
+        let samples = samples(5, &[(3_975, 20), (4_060, 20), (3_835, 20)]);
+        let of = |dead: [u64; 3], rates| {
+            let dead_letters = dead_letters(&samples, &dead);
+            draining((&samples, &dead_letters), INTERVAL, rates)
+        };
+        assert_eq!(of([684, 684, 844], (0.0, 20.0)), Draining::Not);
+        assert_eq!(of([684, 684, 844], (8.0, 20.0)), Draining::Not);
+        // By a period of before the outage more is deleted than sent.
+        assert_eq!(of([684, 684, 844], (40.0, 20.0)), Draining::Unknown);
+        assert_eq!(of([684, 684, 684], (40.0, 20.0)), Draining::In(193));
+        // What fell is no dead letter, and is not known to be completed.
+        assert_eq!(of([684, 684, 684], (0.0, 20.0)), Draining::Unknown);
+        assert_eq!(of([684, 684, 700], (8.0, 20.0)), Draining::In(311));
+    }
+
+    #[test]
+    fn fall_that_no_sample_of_the_dead_letters_explains_is_not_judged() {
+        let samples = samples(5, &[(900, 0), (800, 0), (700, 0), (600, 0)]);
+        let of = |dead_letters: &DeadLetters, interval| {
+            draining((&samples, dead_letters), interval, (20.0, 0.0))
+        };
+        let mut dead = dead_letters(&samples, &[7, 7, 7, 7]);
+        assert_eq!(of(&dead, INTERVAL), Draining::In(30));
+        // The samples end one before: what the last one of the queue lost may be there by now.
+        dead.pop_back();
+        assert_eq!(of(&dead, INTERVAL), Draining::In(35));
+        dead.pop_back();
+        assert_eq!(of(&dead, INTERVAL), Draining::Unknown, "it is too old");
+        assert_eq!(of(&DeadLetters::new(), INTERVAL), Draining::Unknown);
+        let late = dead_letters(&samples, &[7, 7, 7, 7]).split_off(3);
+        assert_eq!(of(&late, INTERVAL), Draining::Unknown, "it begins too late");
     }
 }

@@ -1,35 +1,18 @@
 //! The rates of the hops, and whether the source queue grows or drains, from what was seen of them. Pure; invariant: a
 //! rate is that of a time which was observed whole.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::format::age_secs;
 use super::pipeline_view::{PipelineView, stored_points};
 use super::polling::fresh;
-use super::queue_trend::{self, Draining, Growth, STUCK_OVER};
-use super::remote::Fetched;
-use pipeline::model::{History, Point, complete, observed_whole};
-use pipeline::oldest_age::METRIC_RECENT;
+use super::queue_trend::{self, Draining, Growth, SLACK, STUCK_OVER};
+use super::rate::Rate;
+use pipeline::model::{History, Point, complete};
 
-/// Periods by which CloudWatch may be behind with the metrics of SQS before a rate counts as old.
-const RATE_PERIODS_MAX: i32 = 3;
 /// The rate of records is that of so many intervals: of a longer time it would still be high long after the
 /// last record.
 const STORED_OVER: i32 = 2;
-/// What a read may be late and still count to its interval.
-const SLACK: Duration = Duration::seconds(1);
-
-/// Messages per second in the last complete period of a metric, or records between two samples.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Rate {
-    pub(crate) per_sec: f64,
-    /// Start of that period.
-    pub(crate) since: DateTime<Utc>,
-    /// End of that period.
-    pub(crate) until: DateTime<Utc>,
-    /// Whether a newer one should have come.
-    pub(crate) is_old: bool,
-}
 
 impl PipelineView {
     /// Records stored per second: by the metrics where the totals of a database that pauses are read too seldom for a
@@ -76,7 +59,7 @@ impl PipelineView {
 
     /// Messages deleted from the source queue.
     pub(crate) fn deleted_rate(&self) -> Option<Rate> {
-        self.rate(|history| Some(&history.deleted))
+        Rate::of_deleted(&self.history)
     }
 
     /// Messages sent to the source queue, by the topic and by redrives.
@@ -90,24 +73,7 @@ impl PipelineView {
     }
 
     fn rate(&self, series: impl Fn(&History) -> Option<&[Point]>) -> Option<Rate> {
-        let Fetched {
-            value: history,
-            fetched_at,
-        } = self.history.fetched()?;
-        let points = series(history)?;
-        let newest = complete(points, history.period_secs, *fetched_at).last()?;
-        let point = observed_whole(points, history.period_secs, *fetched_at)
-            .next_back()
-            .filter(|point| point.at == newest.at)?;
-        let is_recent = *fetched_at - point.at <= METRIC_RECENT;
-        let period = Duration::seconds(i64::from(history.period_secs));
-        let until = point.at + period;
-        (history.period_secs > 0 && is_recent).then(|| Rate {
-            per_sec: point.value / f64::from(history.period_secs),
-            since: point.at,
-            until,
-            is_old: *fetched_at - until > period * RATE_PERIODS_MAX,
-        })
+        Rate::of(&self.history, series)
     }
 
     /// How the source queue grew over the last samples; `None` where it did not, or too little was seen.
@@ -140,10 +106,14 @@ impl PipelineView {
     }
 
     /// Whether the source queue becomes empty at the present rates, and when.
-    pub(crate) fn draining(&self) -> Draining {
+    pub(crate) fn draining(&self, now: DateTime<Utc>) -> Draining {
+        if self.growth(now).is_some() {
+            return Draining::Not;
+        }
         let (Some(deleted), Some(sent)) = (self.deleted_per_sec(), self.sent_per_sec()) else {
             return Draining::Unknown;
         };
-        queue_trend::draining(&self.depths_seen, (deleted, sent))
+        let looks = (&self.depths_seen, &self.dead_letters_seen);
+        queue_trend::draining(looks, self.polling.queues, (deleted, sent))
     }
 }

@@ -67,15 +67,24 @@ pub fn dead_letters(
     ))
 }
 
-/// How many more dead letters there are than in the first minute of the history that was observed whole: the metric may
-/// have begun at any time of the one before. That number is the mean of the minute, so the difference is about right.
+/// How many more dead letters there are than in the first period of the history that was observed whole: the metric may
+/// have begun at any time of the one before. That number is the mean of the period, so the difference is about right.
 fn trend(number: u64, counted_at: DateTime<Utc>, history: &History) -> Option<String> {
     // Not the newest value of the history: it is of another time than the number.
     let first = observed_whole(&history.dead_letters, history.period_secs, counted_at).next()?;
     let more = number.checked_sub(whole(first.value))?;
     (more > 0).then(|| {
-        let minute = first.at.format("%H:%M");
-        format!("about {} more since {minute}", count(more))
+        // Some may have been deleted meanwhile: it is a difference, and no number of those that came.
+        let form = if history.period_secs.is_multiple_of(60) {
+            "%H:%M"
+        } else {
+            "%H:%M:%S"
+        };
+        format!(
+            "about {} more than at {}",
+            count(more),
+            first.at.format(form)
+        )
     })
 }
 
@@ -268,7 +277,10 @@ pub fn settings(
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+    use crate::model::Point;
 
     fn settings_of(visibility_timeout_secs: u64, retention_secs: u64) -> QueueSettings {
         QueueSettings {
@@ -307,5 +319,26 @@ mod tests {
         assert_eq!(left(Some(14 * day)).least_secs, Some(0));
         let late = TimeLeft::of_dead_letter(15 * day, 14 * day, Some(4 * day));
         assert_eq!(late.text(), "in 0 s");
+    }
+
+    /// Six periods, each with one dead letter more, of which the second is the first that was observed whole.
+    #[test]
+    fn trend_is_the_difference_to_a_time_that_is_known_to_the_period() {
+        let start = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let trend = |period_secs: u32| {
+            let begin = |number: u32| start + TimeDelta::seconds((number * period_secs).into());
+            let point = |number| Point {
+                at: begin(number),
+                value: number.into(),
+            };
+            let history = History {
+                period_secs,
+                dead_letters: (0..6).map(point).collect(),
+                ..History::default()
+            };
+            trend(9, begin(6), &history).unwrap()
+        };
+        assert_eq!(trend(10), "about 8 more than at 11:06:50");
+        assert_eq!(trend(60), "about 8 more than at 11:07");
     }
 }

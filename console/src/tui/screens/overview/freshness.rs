@@ -7,7 +7,7 @@ use crate::tui::context::ScreenContext;
 use crate::tui::fault::Fault;
 use crate::tui::format::{age_secs, short_span_secs, visible};
 use crate::tui::polling::fresh;
-use crate::tui::rates::Rate;
+use crate::tui::rate::Rate;
 use crate::tui::remote::Remote;
 use crate::tui::theme::Tone;
 

@@ -19,7 +19,7 @@ use crate::tui::format::{
 use crate::tui::layout::is_wide;
 use crate::tui::lines::{left, title, whole_words};
 use crate::tui::queue_trend::Draining;
-use crate::tui::rates::Rate;
+use crate::tui::rate::Rate;
 use crate::tui::theme::{Theme, Tone, sign};
 use pipeline::model::{QueueSnapshot, ReadPath};
 use pipeline::oldest_age::OldestAge;
@@ -382,7 +382,7 @@ fn drain(
     if queue.depth.visible == 0 || is_young || context.pipeline.is_passing() {
         return None;
     }
-    match context.pipeline.draining() {
+    match context.pipeline.draining(context.now) {
         Draining::In(secs) => Some(format!("empty in {}", span_secs(secs))),
         Draining::AtLeast(secs) => Some(format!("empty in {} or later", span_secs(secs))),
         Draining::Not => Some("not draining".to_owned()),
@@ -410,6 +410,7 @@ pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
         return unknown("database", "rows", Freshness::of_totals(context));
     };
     let freshness = Freshness::of_totals(context);
+    let is_fresh = freshness.is_fresh();
     let stored = context.pipeline.stored_rate();
     let rate = stored.map_or_else(
         || format!("{UNKNOWN} rows/s"),
@@ -428,7 +429,7 @@ pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
         || "no record".to_owned(),
         |at| {
             // Beside an older number an age would be one of then, not of now.
-            if !freshness.is_fresh() {
+            if !is_fresh {
                 return format!("newest then {} UTC", clock(at));
             }
             // Nothing is drawn again until the next answer, so an age of now would be too small by then.
@@ -440,22 +441,22 @@ pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
             }
         },
     );
-    let freshness_is_fresh = freshness.is_fresh();
+    // A rate of some seconds is that of now; any other has its time, and the age beside it would be of the rows.
+    let period = stored
+        .filter(|rate| rate.until - rate.since > RATE_OF_NOW)
+        .map(period);
     let mut rest = freshness.notes;
-    // A rate of some seconds is that of now.
-    rest.extend(
-        stored
-            .filter(|rate| rate.until - rate.since > RATE_OF_NOW)
-            .map(period),
-    );
+    let has_age = period.is_some() && !is_fresh;
+    let age_of_rows = has_age.then(|| rest.remove(0));
+    rest.extend(period);
     let is_removed = stored.is_none() && context.pipeline.rows_were_removed();
     rest.extend(is_removed.then(|| "rows were removed".to_owned()));
     let rows = format!("{about}{}", counted(totals.total, "row"));
     // Records that are erased or expire change it, and no metric has them.
-    let rows = if is_of_now || !freshness_is_fresh {
-        rows
-    } else {
-        format!("{rows} at {}", clock(read_at))
+    let rows = match age_of_rows {
+        Some(age) => format!("{rows} {age}"),
+        None if is_of_now || !is_fresh => rows,
+        None => format!("{rows} at {}", clock(read_at)),
     };
     rest.extend([rows, newest]);
     match totals.read_path {

@@ -2,6 +2,8 @@
 
 use super::stage::{points, stuck};
 use super::*;
+use crate::tui::testing::environment;
+use pipeline::environment::Environment;
 
 #[test]
 fn ingest_is_not_stuck_that_stored_after_its_newest_batches() {
@@ -65,6 +67,32 @@ fn queue_that_falls_drains_whatever_the_rates_of_an_earlier_minute_were() {
     assert!(rises.contains("the queue does not drain"), "{rises}");
 }
 
+/// The database is dead: what leaves the queue is moved to the dead-letter queue after its retries.
+#[test]
+fn queue_whose_messages_become_dead_letters_does_not_drain() {
+    let shown = |dead: [u64; 3]| {
+        let mut harness = start(160, 45);
+        for (look, (visible, dead)) in (0..).zip([3_960, 4_040, 3_855].into_iter().zip(dead)) {
+            let mut pipeline = Pipeline {
+                source: Ok(queue("events-queue", visible, 0, Some(200))),
+                dead: Ok(queue("events-dead-letters", dead, 0, None)),
+                ..Pipeline::healthy()
+            };
+            if let Ok(history) = &mut pipeline.history {
+                history.sent = points(|_| 1_200.0);
+                history.deleted = points(|_| 900.0);
+            }
+            pipeline.serve(&mut harness, now() + Duration::seconds(5 * look - 10), 0);
+        }
+        harness.text()
+    };
+    let moved = shown([684, 684, 844]);
+    assert!(moved.contains("the queue does not drain"), "{moved}");
+    assert!(!moved.contains("empty in"), "{moved}");
+    let completed = shown([684, 684, 684]);
+    assert!(completed.contains("empty in 6 min"), "{completed}");
+}
+
 /// They may be processed slowly, or wait for their visibility timeout: neither the cause nor an end is known.
 #[test]
 fn queue_whose_messages_stand_in_flight_drains_in_some_time_or_later() {
@@ -114,6 +142,62 @@ fn header_says_when_records_are_read_by_the_api_and_a_broken_tunnel_is_told() {
 }
 
 #[test]
+fn fault_of_a_tunnel_has_its_time_where_nothing_answers_since() {
+    let broken = Pipeline {
+        read_path: ReadPath::Api,
+        tunnel_fault: Some("the tunnel is broken: TargetNotConnected".to_owned()),
+        ..Pipeline::healthy()
+    };
+    let mut harness = served(&broken, 160, 45);
+    assert!(!row(&harness, "TargetNotConnected").contains("as of"));
+    let silent = Pipeline {
+        totals: Pipeline::unreachable().totals,
+        ..Pipeline::healthy()
+    };
+    silent.serve(&mut harness, now() + Duration::seconds(11), 0);
+    let finding = row(&harness, "TargetNotConnected");
+    assert!(finding.contains("as of 11 s ago"), "{finding}");
+}
+
+#[test]
+fn api_that_answers_its_health_check_is_not_to_be_started() {
+    let environment = Environment {
+        database_url: None,
+        ..environment()
+    };
+    let advice = |is_unreachable, api: Result<u16, Fault>| {
+        let records = Fault {
+            message: "count the records at http://127.0.0.1:1: no answer in time".to_owned(),
+            hint: Some("check that http://127.0.0.1:1 is running and can be reached".to_owned()),
+            is_unreachable,
+            ..Fault::default()
+        };
+        let pipeline = Pipeline {
+            totals: Err(records),
+            api,
+            ..Pipeline::healthy()
+        };
+        let mut harness = Harness::new(environment.clone(), now(), 220, 45);
+        pipeline.serve(&mut harness, now(), 0);
+        row(&harness, "records by the API")
+    };
+    let healthy = advice(true, Ok(200));
+    let told = "the API answered GET /health at 11:06:40: check its database and its time limit";
+    assert!(healthy.contains(told), "{healthy}");
+    let away = Fault::new("GET /health: connection refused");
+    for finding in [
+        advice(true, Err(away)),
+        advice(true, Ok(503)),
+        advice(false, Ok(200)),
+    ] {
+        assert!(
+            finding.contains("is running and can be reached"),
+            "{finding}"
+        );
+    }
+}
+
+#[test]
 fn findings_that_are_not_listed_are_counted() {
     let mut harness = harness_in(State::Unreachable, 80, 24);
     let pipeline = Pipeline {
@@ -136,7 +220,7 @@ fn no_more_dead_letters_came_than_there_are() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("about 8 more since 10:07"), "{finding}");
+    assert!(finding.contains("about 8 more than at 10:07"), "{finding}");
 }
 
 #[test]
@@ -150,7 +234,7 @@ fn trend_of_dead_letters_is_over_the_time_that_the_history_covers() {
         ..Pipeline::healthy()
     };
     let finding = row(&served(&pipeline, 160, 45), "8 dead letters");
-    assert!(finding.contains("about 8 more since 11:04"), "{finding}");
+    assert!(finding.contains("about 8 more than at 11:04"), "{finding}");
 }
 
 #[test]

@@ -152,7 +152,7 @@ fn what_an_unreachable_queue_held_is_shown_with_its_time() {
     // How fast they became more is known of that time alone.
     harness.pass(180);
     let finding = row(&harness, "37 dead letters");
-    assert!(finding.contains("about 36 more since 10:07"), "{finding}");
+    assert!(finding.contains("about 36 more than at 10:07"), "{finding}");
 }
 
 #[test]
@@ -209,6 +209,31 @@ fn header_shows_a_number_only_with_its_own_time() {
         "{header}"
     );
     assert!(header.contains("stored 1,204,553"), "{header}");
+}
+
+/// The database fails, and a minute later everything else.
+#[test]
+fn header_of_a_pipeline_that_stopped_has_no_number_from_before_an_earlier_outage() {
+    let mut harness = served(&Pipeline::healthy(), 160, 45);
+    let without_database = Pipeline {
+        totals: Pipeline::unreachable().totals,
+        ..Pipeline::healthy()
+    };
+    for secs in (5..=60).step_by(5) {
+        without_database.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    Pipeline::unreachable().serve(&mut harness, now() + Duration::seconds(65), 0);
+    let header = row(&harness, "opsconsole");
+    let shown = ["depth 12", "DLQ 0", "stored –", "stale, as of 11:07:40 UTC"];
+    for shown in shown {
+        assert!(header.contains(shown), "{shown}: {header}");
+    }
+    // All at once: each is of the last moment.
+    let mut harness = served(&Pipeline::healthy(), 160, 45);
+    Pipeline::unreachable().serve(&mut harness, now() + Duration::seconds(65), 0);
+    let header = row(&harness, "opsconsole");
+    assert!(header.contains("stored 1,204,794"), "{header}");
+    assert!(header.contains("stale, as of 11:06:40 UTC"), "{header}");
 }
 
 #[test]

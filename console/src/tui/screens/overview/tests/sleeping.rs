@@ -123,6 +123,26 @@ fn database_that_may_sleep_is_neither_missing_nor_failing() {
     assert!(!text.contains("no data yet"), "{text}");
 }
 
+/// Its rate is of the metrics, and its rows of the last answer.
+#[test]
+fn rate_that_has_its_time_has_no_age_beside_it() {
+    let mut harness = Harness::new(pilot(), now(), 110, 45);
+    idle().serve(&mut harness, now(), 0);
+    harness.refresh();
+    idle().serve(&mut harness, now(), 0);
+    let at = now() + Duration::seconds(60);
+    let failing = Pipeline {
+        totals: Err(Fault::new("count the records: no answer in time")),
+        ..stored_before(at)
+    };
+    failing.serve(&mut harness, at, 0);
+    failing.serve(&mut harness, at + Duration::seconds(1), 0);
+    let row = row(&harness, "database");
+    assert!(row.contains("1 min to 11:07:40"), "{row}");
+    assert!(row.contains("1,204,553 rows as of 1 min ago"), "{row}");
+    assert_eq!(row.matches("as of").count(), 1, "{row}");
+}
+
 #[test]
 fn totals_are_read_by_a_key_and_after_something_was_stored() {
     let mut harness = start();
