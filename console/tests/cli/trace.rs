@@ -87,7 +87,7 @@ fn stored_event_has_its_record_its_partition_and_the_answer_of_the_api() {
     let unknown = traced["unknown"].to_string();
     assert!(unknown.contains("publications of files"), "{unknown}");
     let shown = turn.run(&["trace", SOURCE, "stored"]);
-    assert!(shown.stdout.contains("stored once, as record"), "{shown:?}");
+    assert!(shown.stdout.contains("stored as record"), "{shown:?}");
     assert!(!shown.stdout.contains('\u{1b}'), "{shown:?}");
 }
 
@@ -274,7 +274,7 @@ fn event_is_traced_by_the_api_and_undetermined_without_both() {
     assert_eq!(unread(&traced), ["records"], "{traced}");
     let text = traced["conclusion"]["text"].as_str().unwrap();
     assert!(text.contains("could not be read: "), "{text}");
-    assert!(!text.contains("stored once"), "{text}");
+    assert!(!text.contains("stored as record"), "{text}");
 }
 
 #[test]

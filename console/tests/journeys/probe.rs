@@ -43,7 +43,7 @@ fn walk(configuration: &str) {
     session.wait_for("3 probes, 0 failed", LIMIT);
     session.press("T");
     session.wait("the way of the newest probe", LIMIT, |screen| {
-        screen.contains("opsconsole/probe/test / ") && screen.contains("stored once, as record")
+        screen.contains("opsconsole/probe/test / ") && screen.contains("stored as record")
     });
     // esc
     session.press("\u{1b}");

@@ -37,7 +37,7 @@ fn walk(configuration: &str, event: &Path) {
     session.wait_for("record_id", LIMIT);
     session.press("T");
     let screen = session.wait("the time line", LIMIT, |screen| {
-        screen.contains("stored once, as record") && screen.contains("status 200")
+        screen.contains("stored as record") && screen.contains("status 200")
     });
     for expected in [
         "/apps/crew / traced-1",

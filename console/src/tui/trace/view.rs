@@ -6,11 +6,12 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 use redrive::trace::{EventTrace, Standing, TraceFact, TraceState};
+use unicode_width::UnicodeWidthStr as _;
 
 use super::layout::list_area;
 use super::state::TimeLine;
 use crate::tui::context::ScreenContext;
-use crate::tui::format::{age_secs, clock, span_secs, visible};
+use crate::tui::format::{age_secs, clock, fit, span_secs, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{explained, hanging, key_line, left, titled, whole_words, wrapped};
 use crate::tui::theme::{Theme, Tone, sign};
@@ -27,10 +28,12 @@ const HOP: usize = 9;
 const PLACE: usize = 12;
 /// Columns of the sign, with the blanks around it.
 const SIGN: usize = 3;
+/// Columns of the title around the name: `─ Trace  `, and a blank behind it.
+const AROUND_NAME: usize = 11;
+/// Columns that a name has at least.
+const NAME_COLUMNS_MIN: usize = 20;
 /// Before what is typed.
 const PROMPT: &str = "event ";
-const READING: &str = "reading the ledger, the API, the queues, and the journals and the audit log of this machine; \
-                       nothing is changed and no message is received";
 
 impl TimeLine {
     pub(crate) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
@@ -49,7 +52,7 @@ impl TimeLine {
             line.x += columns;
             line.width -= columns;
             canvas.render_widget(input, line);
-            let lines = typing_lines(self, theme, usize::from(rest.width));
+            let lines = typing_lines(self, context, usize::from(rest.width));
             draw_lines(lines, 0, canvas, rest);
         } else if self.is_choosing() {
             draw_lines(choices(self, theme, area), 0, canvas, area);
@@ -75,7 +78,8 @@ impl TimeLine {
         match self.trace.value() {
             Some(traced) => lines.extend(traced_lines(traced, theme, width)),
             None if is_loading && !self.is_searching => {
-                lines.extend(hanging(Tone::Muted, READING, theme, width));
+                let text = reading(context.environment.api_url.is_some());
+                lines.extend(hanging(Tone::Muted, &text, theme, width));
             }
             None => {}
         }
@@ -91,6 +95,14 @@ fn draw_lines(lines: Vec<Line<'static>>, offset: usize, canvas: &mut Frame<'_>, 
 
 fn pieces(time_line: &TimeLine, context: &ScreenContext<'_>) -> Vec<(String, Style)> {
     let muted = context.theme.muted();
+    let mut times = Vec::new();
+    if let Some(since) = time_line.trace.loading_since() {
+        let waited = span_secs(age_secs(since, context.now));
+        times.push((format!("tracing for {waited}"), muted));
+    }
+    if let Some(fetched) = time_line.trace.fetched() {
+        times.push((format!("as of {} UTC", clock(fetched.fetched_at)), muted));
+    }
     let mut pieces = Vec::new();
     if time_line.is_choosing() {
         let (row, length) = (time_line.list.selected + 1, time_line.choices.len());
@@ -98,26 +110,43 @@ fn pieces(time_line: &TimeLine, context: &ScreenContext<'_>) -> Vec<(String, Sty
     }
     if let Some(key) = &time_line.subject {
         let name = format!("{} / {}", visible(&key.source), visible(&key.id));
+        // A long name leaves room for the time.
+        let used: usize = times.iter().map(|(text, _)| text.width() + 3).sum();
+        let room = usize::from(context.body.width).saturating_sub(used + AROUND_NAME);
+        let name = fit(&name, room.max(NAME_COLUMNS_MIN));
         pieces.push((name, context.theme.strong()));
     }
-    if let Some(since) = time_line.trace.loading_since() {
-        let waited = span_secs(age_secs(since, context.now));
-        pieces.push((format!("tracing for {waited}"), muted));
-    }
-    if let Some(fetched) = time_line.trace.fetched() {
-        pieces.push((format!("as of {} UTC", clock(fetched.fetched_at)), muted));
-    }
+    pieces.extend(times);
     pieces
 }
 
-fn typing_lines(time_line: &TimeLine, theme: Theme, width: usize) -> Vec<Line<'static>> {
+fn reading(has_api: bool) -> String {
+    let api = if has_api { "the API, " } else { "" };
+    format!(
+        "reading the ledger, {api}the queues, and the journals and the audit log of this machine; nothing is changed and \
+         no message is received"
+    )
+}
+
+fn typing_lines(
+    time_line: &TimeLine,
+    context: &ScreenContext<'_>,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let theme = context.theme;
     let mut lines = Vec::new();
     if let Some(fault) = time_line.fault {
         lines.extend(hanging(Tone::Bad, fault, theme, width));
     }
-    let text = "Type the source and the id of the event, such as /apps/crew 5b0cf6c2, or paste the event as JSON. It is \
-                looked for in the ledger, by the API, in the journals and in the audit log of this machine.";
-    lines.extend(hanging(Tone::Muted, text, theme, width));
+    let by_api = match context.environment.api_url {
+        Some(_) => "by the API, ",
+        None => "",
+    };
+    let text = format!(
+        "Type the source and the id of the event, such as /apps/crew 5b0cf6c2, or paste the event as JSON. It is looked \
+         for in the ledger, {by_api}in the journals and in the audit log of this machine."
+    );
+    lines.extend(hanging(Tone::Muted, &text, theme, width));
     lines
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use event::EventKey;
+use event::{EventKey, RecordId};
 use pipeline::audit::{AuditEntry, AuditLog, Ending, Operation};
 use pipeline::ledger_identity;
 use pipeline::text::in_words;
@@ -31,6 +31,8 @@ pub(super) struct AuditAnswer {
     pub(super) findings: Findings,
     /// The publications of it that SNS took or may have taken, and the deletions with a copy that has it.
     pub(super) known: Vec<(DateTime<Utc>, Known)>,
+    /// Records of it of which a correction was begun.
+    pub(super) replaced: Vec<RecordId>,
 }
 
 /// Changes that may have been about the event.
@@ -271,9 +273,10 @@ impl AuditAnswer {
         let identity = ledger_identity(key);
         for replacement in replacements.and_then(Value::as_array).into_iter().flatten() {
             if replacement.get("identity").and_then(Value::as_str) == Some(identity.as_str()) {
-                let record = replacement
-                    .get("record_id")
-                    .map_or_else(String::new, Value::to_string);
+                let record_id = replacement.get("record_id");
+                self.replaced
+                    .extend(record_id.and_then(Value::as_i64).map(RecordId));
+                let record = record_id.map_or_else(String::new, Value::to_string);
                 let text = format!(
                     "a correction of record {record} was begun by {}",
                     who(entry)
@@ -377,7 +380,7 @@ fn counted(ending: &Ending, name: &str) -> u64 {
 fn who(entry: &AuditEntry) -> &str {
     let change = &entry.change;
     let known = change.user.as_deref().or(change.caller.as_deref());
-    known.unwrap_or("somebody")
+    known.unwrap_or("an unknown user")
 }
 
 #[cfg(test)]

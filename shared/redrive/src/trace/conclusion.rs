@@ -69,7 +69,7 @@ pub(super) fn conclude(evidence: &Evidence, environment: &str) -> Conclusion {
         Ledger::Record {
             record_id,
             ingested_at,
-        } => stored(*record_id, *ingested_at, &evidence.letters, command),
+        } => stored((*record_id, *ingested_at), evidence, command),
         Ledger::Gone(record_id) => Conclusion {
             state: TraceState::Gone,
             text: format!(
@@ -86,15 +86,17 @@ pub(super) fn conclude(evidence: &Evidence, environment: &str) -> Conclusion {
 }
 
 fn stored(
-    record_id: RecordId,
-    ingested_at: DateTime<Utc>,
-    letters: &Letters,
+    (record_id, ingested_at): (RecordId, DateTime<Utc>),
+    evidence: &Evidence,
     command: impl Fn(&str) -> String,
 ) -> Conclusion {
-    let mut text = format!(
-        "stored once, as record {record_id} at {}",
-        moment(ingested_at)
-    );
+    let letters = &evidence.letters;
+    let mut text = format!("stored as record {record_id} at {}", moment(ingested_at));
+    // The newest that is not this one: a correction of this one was not applied.
+    let replaced = evidence.replaced.iter().filter(|id| **id != record_id);
+    if let Some(before) = replaced.max() {
+        text += &format!("; a correction replaced record {before}, as which it was stored before");
+    }
     let mut next_step = "nothing is to be done".to_owned();
     if let Some(leaving) = leaving(letters) {
         let what = leaving.as_str();
@@ -195,6 +197,15 @@ fn without_record(evidence: &Evidence, command: impl Fn(&str) -> String) -> Conc
         };
     }
     let Some(newest) = newest else {
+        if evidence.letters.rest == Rest::Unseen {
+            return Conclusion {
+                state: TraceState::Unknown,
+                text: format!("it has no record; whether it is dead is not known: {around}"),
+                next_step:
+                    "search again when others have released the dead letters that they received"
+                        .to_owned(),
+            };
+        }
         let next_step = "check SOURCE and ID; ask the publisher whether SNS confirmed it";
         return Conclusion {
             state: TraceState::NotSeen,

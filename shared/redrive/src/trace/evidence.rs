@@ -143,6 +143,8 @@ pub(super) struct Evidence {
     pub(super) queue: Result<u64, String>,
     /// What this machine's files have, each with its time.
     pub(super) known: Vec<(DateTime<Utc>, Known)>,
+    /// Records of the event that this machine began to replace.
+    pub(super) replaced: Vec<RecordId>,
     /// What of this machine's files may have the event and was not read.
     pub(super) unread: Option<Unread>,
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use event::{ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, peek_identity};
+use event::{ERROR_CODE_ATTRIBUTE, ERROR_MESSAGE_ATTRIBUTE, EventKey, RecordId, peek_identity};
 use pipeline::text::{in_words, was_or_were};
 
 use super::evidence::Known;
@@ -40,6 +40,8 @@ pub(super) struct JournalAnswer {
     pub(super) findings: Findings,
     /// What became of each message of the event that was to be sent.
     pub(super) known: Vec<(DateTime<Utc>, Known)>,
+    /// Records that messages of the event were planned to replace.
+    pub(super) replaced: Vec<RecordId>,
 }
 
 impl JournalAnswer {
@@ -189,6 +191,7 @@ fn search_one(
         reading.end();
     }
     answer.known.extend(reading.known());
+    answer.replaced.append(&mut reading.replaced);
     answer.findings.facts.append(&mut reading.facts);
     ended
 }
@@ -214,6 +217,7 @@ struct Reading {
     kind: Kind,
     messages: BTreeMap<usize, Step>,
     facts: Vec<TraceFact>,
+    replaced: Vec<RecordId>,
 }
 
 impl Reading {
@@ -229,6 +233,7 @@ impl Reading {
             kind,
             messages: BTreeMap::new(),
             facts: Vec::new(),
+            replaced: Vec::new(),
         };
         let named: HashSet<&str> = sought.message_ids.iter().map(String::as_str).collect();
         for (index, entry) in plan.entries.iter().enumerate() {
@@ -275,6 +280,7 @@ impl Reading {
             Some(edit) => edit_in_words(&edit.old_body, &edit.new_body),
         };
         let replaces = entry.replaces.as_ref().map(|replaces| replaces.record_id);
+        self.replaced.extend(replaces);
         let replaces = replaces.map_or_else(String::new, |id| format!(", to replace record {id}"));
         let text = format!(
             "planned by {} as {verdict}, message {}{body}{replaces}",

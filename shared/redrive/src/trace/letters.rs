@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use event::{EventKey, unwrap_envelope};
+use event::{EventKey, FailureCode, unwrap_envelope};
 use pipeline::model::{DeadLetter, Reason};
 use pipeline::text::{count, counted, is_or_are};
 use pipeline::{Hidden, Pipeline};
@@ -376,6 +376,7 @@ fn letter(message: &DeadLetter) -> Letter {
         request_id: message
             .reason
             .as_ref()
+            .filter(|reason| is_of_ingest(reason))
             .and_then(|reason| reason.request_id.clone()),
     }
 }
@@ -391,7 +392,7 @@ fn why(message: &DeadLetter) -> String {
     match (message.reason.as_deref(), message.failure.as_deref()) {
         (Some(Reason { code, message, .. }), _) => format!("{code}: {message}"),
         (None, Some(failure)) => format!("{}: {}", failure.code, failure.detail),
-        (None, None) => "its retries ran out, and no reason is recorded".to_owned(),
+        (None, None) => "no reason is recorded".to_owned(),
     }
 }
 
@@ -436,11 +437,12 @@ fn add_facts(message: &DeadLetter, findings: &mut Findings) {
         }
     }
     if is_moved(message) {
-        let text = "first sent to a queue: SQS keeps that time when it moves a message";
+        let text = "first sent to a queue, this one or the source queue: SQS keeps that time when it moves a message";
         let at = Some(message.sent_at);
         add(at, Hop::Queued, Standing::Neutral, text.to_owned());
     }
-    add(None, Hop::Attempted, Standing::Bad, attempts(message));
+    let (standing, text) = attempts(message);
+    add(None, Hop::Attempted, standing, text);
     let at = (!is_moved(message)).then_some(message.sent_at);
     add(at, Hop::Dead, Standing::Bad, death(message));
     if let Some(at) = message.first_received_at {
@@ -449,19 +451,34 @@ fn add_facts(message: &DeadLetter, findings: &mut Findings) {
     }
 }
 
-fn attempts(message: &DeadLetter) -> String {
+/// Without a reason it may have been sent to this queue alone, by whomever: then the ingest never had it.
+fn attempts(message: &DeadLetter) -> (Standing, String) {
     let Some(reason) = &message.reason else {
-        return "the ingest received it until the redrive policy moved it, and gave no reason"
-            .to_owned();
+        let text = "not known: the redrive policy moved it after its retries, or it was sent to the dead-letter queue \
+                    itself and the ingest never received it";
+        return (Standing::Doubtful, text.to_owned());
     };
+    if !is_of_ingest(reason) {
+        let text = "not known: the ingest has no such reason; SNS names one where it could not deliver a message, and \
+                    then the ingest never received it";
+        return (Standing::Doubtful, text.to_owned());
+    }
     let request = reason.request_id.as_deref();
     let request = request.map_or_else(String::new, |id| format!(" (request {id})"));
-    format!("the ingest refused it{request}; how often it was received before is not recorded")
+    let text =
+        format!("the ingest refused it{request}; how often it was received before is not recorded");
+    (Standing::Bad, text)
+}
+
+/// Whether the ingest gave it: SNS names a reason in the same attributes where it could not deliver a message (Amazon
+/// SNS developer guide, "Amazon SNS dead-letter queues").
+fn is_of_ingest(reason: &Reason) -> bool {
+    reason.code.parse::<FailureCode>().is_ok()
 }
 
 fn death(message: &DeadLetter) -> String {
     let moved = match is_moved(message) {
-        true => "; when SQS moved it is not recorded",
+        true => "; whether and when SQS moved it is not recorded",
         false => "",
     };
     format!(

@@ -230,6 +230,8 @@ impl Read {
         let are_logs_read = !(self.logs.searches.is_empty() && self.logs.gaps.is_empty());
         findings.append(self.logs);
         let unread = unread(&mut findings);
+        let mut replaced = self.journals.replaced;
+        replaced.extend(self.audit.replaced);
         let mut known = self.journals.known;
         known.extend(self.audit.known);
         known.extend(named(&findings.facts));
@@ -240,6 +242,7 @@ impl Read {
             letters: self.letters.letters,
             queue: self.queue.map(|queue| queue.depth.total()),
             known,
+            replaced,
             unread,
         };
         let (facts, left_out) = order::ordered(findings.facts);
@@ -297,7 +300,7 @@ fn add_queue(
     };
     let (depth, name) = (queue.depth, &queue.settings.name);
     let text = format!(
-        "{} in {name}: {} waiting, {} being processed, {} delayed",
+        "{} in {name}: {} visible, {} in flight, {} delayed",
         messages_in_words(depth.total()),
         depth.visible,
         depth.in_flight,

@@ -85,7 +85,7 @@ fn traced(state: TraceState, text: &str, next_step: &str) -> EventTrace {
 }
 
 fn stored() -> EventTrace {
-    let text = "stored once, as record 1204554 at 2026-11-18T11:06:32Z";
+    let text = "stored as record 1204554 at 2026-11-18T11:06:32Z";
     let mut traced = traced(TraceState::Stored, text, "nothing is to be done");
     let redrive = "redrive 019a2c40-9c1e-7000-8000-000000000001";
     traced.facts = vec![
@@ -360,7 +360,7 @@ fn record_is_traced_and_esc_leads_back_to_its_row() {
     assert_eq!(request.key, key("/ops/flights", "b"));
     assert!(!request.search_dead_letters, "only d searches them");
     harness.reply(to, Ok(stored()));
-    assert!(harness.text().contains("stored once, as record 1204554"));
+    assert!(harness.text().contains("stored as record 1204554"));
     harness.press('y');
     assert!(harness.copied[0].contains("\"state\": \"stored\""));
     harness.code(KeyCode::Esc);
@@ -500,7 +500,7 @@ fn late_answer_of_another_event_is_ignored() {
     harness.code(KeyCode::Enter);
     assert_eq!(harness.take(&TIME_LINE).0.key, key("/other", "2"));
     harness.reply(first, Ok(stored()));
-    assert!(!harness.text().contains("stored once"));
+    assert!(!harness.text().contains("stored as record"));
     harness.code(KeyCode::Esc);
     assert_eq!(
         harness.model.key_context(),
@@ -533,5 +533,47 @@ fn help_lists_the_keys_of_the_time_line_and_closing_it_leads_back() {
     let text = harness.text();
     assert!(text.contains("Keys of the time line") && text.contains("search the dead letters"));
     harness.code(KeyCode::Esc);
-    assert!(harness.text().contains("stored once"));
+    assert!(harness.text().contains("stored as record"));
+}
+
+#[test]
+fn long_name_leaves_room_for_the_time_of_the_trace() {
+    let mut harness = Harness::new(crate::tui::testing::environment(), now(), 80, 24);
+    harness.press('T');
+    harness.keys("/ops/flights/of/the/day 5b0cf6c2-61a5-4b93-9d0e-6c1f5a7b9e10");
+    harness.code(KeyCode::Enter);
+    let title = |harness: &Harness| {
+        let text = harness.text();
+        text.lines()
+            .find(|line| line.contains("Trace"))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(
+        title(&harness).contains("tracing for 0 s"),
+        "{}",
+        title(&harness)
+    );
+    harness.answer(&TIME_LINE, Ok(stored()));
+    let title = title(&harness);
+    assert!(title.contains("as of 11:06:40 UTC"), "{title}");
+    assert!(title.contains("/ops/flights/of/the/day / 5b0c"), "{title}");
+}
+
+#[test]
+fn event_is_not_said_to_be_looked_for_by_an_api_that_there_is_not() {
+    let shown = |api_url: Option<String>| {
+        let environment = pipeline::environment::Environment {
+            api_url,
+            ..crate::tui::testing::environment()
+        };
+        let mut harness = Harness::new(environment, now(), 160, 45);
+        harness.press('T');
+        let prompt = harness.text();
+        harness.keys("/ops/flights 1");
+        harness.code(KeyCode::Enter);
+        (prompt.contains("API"), harness.text().contains("the API"))
+    };
+    assert_eq!(shown(Some("http://127.0.0.1:1".to_owned())), (true, true));
+    assert_eq!(shown(None), (false, false));
 }

@@ -266,6 +266,7 @@ fn publications_edits_corrections_and_deletions_of_the_event_are_found() {
         answer.known,
         [deleted(6, &copy, true), (at(1), Known::Sent)]
     );
+    assert_eq!(answer.replaced, [RecordId(7)]);
     assert!(
         answer.findings.gaps.is_empty(),
         "{:?}",

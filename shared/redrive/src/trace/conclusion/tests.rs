@@ -49,6 +49,7 @@ fn evidence() -> Evidence {
         letters: searched(Vec::new()),
         queue: Ok(0),
         known: Vec::new(),
+        replaced: Vec::new(),
         unread: None,
     }
 }
@@ -96,6 +97,14 @@ fn each_state_is_one_sentence_with_its_next_step() {
             evidence.ledger = record();
             evidence.letters = searched(vec![letter(Verdict::AlreadyStored)]);
         }),
+        of(|evidence| {
+            evidence.ledger = record();
+            evidence.replaced = vec![RecordId(5), RecordId(3)];
+        }),
+        of(|evidence| {
+            evidence.ledger = record();
+            evidence.replaced = vec![RecordId(7)];
+        }),
         of(|evidence| evidence.ledger = Ledger::Gone(RecordId(7))),
         of(|evidence| evidence.letters = searched(vec![letter(Verdict::Ready)])),
         of(|evidence| evidence.letters = searched(vec![letter(Verdict::StillInvalid)])),
@@ -122,10 +131,14 @@ fn each_state_is_one_sentence_with_its_next_step() {
 }
 
 const EXPECTED: &str = r#"
-stored: stored once, as record 7 at 2026-11-18T11:06:49Z
+stored: stored as record 7 at 2026-11-18T11:06:49Z
   nothing is to be done
-stored: stored once, as record 7 at 2026-11-18T11:06:49Z; a dead letter has the same identity
+stored: stored as record 7 at 2026-11-18T11:06:49Z; a dead letter has the same identity
   compare it with the record, then delete it: opsconsole --env demo dlq show m1
+stored: stored as record 7 at 2026-11-18T11:06:49Z; a correction replaced record 5, as which it was stored before
+  nothing is to be done
+stored: stored as record 7 at 2026-11-18T11:06:49Z
+  nothing is to be done
 gone: it was stored as record 7, and the record is gone: erased, or expired with its partition
   see the erasures of this machine: opsconsole --env demo audit
 dead: dead, first sent at 2026-11-18T11:06:45Z: missing-attribute: "time" is required; the ingest would take it now
@@ -174,7 +187,7 @@ fn letter_that_this_console_moves_is_neither_there_nor_to_be_moved_again() {
         }),
     ];
     let expected = r#"
-stored: stored once, as record 7 at 2026-11-18T11:06:49Z; this console is redriving a dead letter of the same identity
+stored: stored as record 7 at 2026-11-18T11:06:49Z; this console is redriving a dead letter of the same identity
   see how far the redrive is: screen 3; trace it again when it has ended
 not-stored: it has no record yet: this console is redriving its dead letter; it was sent at 2026-11-18T11:06:41Z
   see how far the redrive is: screen 3; trace it again when it has ended
@@ -238,6 +251,25 @@ not-stored: it has no record: the last that is known of it is of 2026-11-18T11:0
   see the time line; publish it again where it is still wanted
 not-stored: it has no record: the last that is known of it is of 2026-11-18T11:06:42Z: redrive r saw it fail again; the queue reports 12 messages, which cannot be searched; it is not among the 3 dead letters that were seen
   see the time line; publish it again where it is still wanted
+";
+    assert_eq!(in_lines(&cases), expected.trim());
+}
+
+/// Others had received 219 of 228 dead letters when a search looked.
+#[test]
+fn event_is_not_called_unseen_where_a_search_did_not_see_all_dead_letters() {
+    let hidden = |known: &[(DateTime<Utc>, Known)]| {
+        of(|evidence| {
+            evidence.letters.rest = Rest::Unseen;
+            evidence.known = known.to_vec();
+        })
+    };
+    let cases = [hidden(&[]), hidden(&[(at(1), Known::Sent)])];
+    let expected = r"
+unknown: it has no record; whether it is dead is not known: the queue reports no messages; it is not among the 3 dead letters that were seen; other dead letters may be there that were not seen
+  search again when others have released the dead letters that they received
+not-stored: it has no record: it was sent at 2026-11-18T11:06:41Z; the queue reports no messages; it is not among the 3 dead letters that were seen; other dead letters may be there that were not seen
+  balance the hops: opsconsole --env demo account --since 24h
 ";
     assert_eq!(in_lines(&cases), expected.trim());
 }
@@ -330,12 +362,14 @@ fn unreads() -> impl Strategy<Value = Option<Unread>> {
 
 fn evidences() -> impl Strategy<Value = Evidence> {
     let queue = prop_oneof![4 => (0_u64..3).prop_map(Ok), 1 => Just(Err("why".to_owned()))];
-    (ledgers(), letters(), queue, knowns(), unreads()).prop_map(
-        |(ledger, letters, queue, known, unread)| Evidence {
+    let replaced = proptest::collection::vec((1_i64..9).prop_map(RecordId), 0..2);
+    (ledgers(), letters(), queue, knowns(), replaced, unreads()).prop_map(
+        |(ledger, letters, queue, known, replaced, unread)| Evidence {
             ledger,
             letters,
             queue,
             known,
+            replaced,
             unread,
         },
     )
@@ -390,18 +424,20 @@ proptest! {
     #[test]
     fn nothing_is_called_unseen_that_may_be_where_nobody_looked(evidence in evidences()) {
         let Conclusion { state, next_step, .. } = conclude(&evidence, "demo");
-        let Evidence { ledger, letters, queue, known, unread } = &evidence;
+        let Evidence { ledger, letters, queue, known, unread, .. } = &evidence;
         let is_unreachable = queue.is_err()
             || matches!(letters.rest, Rest::Failed(_) | Rest::NotSearched(Err(_)));
         if state == TraceState::NotSeen {
             prop_assert!(letters.found.is_empty() && letters.leaving.is_empty());
             prop_assert!(known.is_empty() && unread.is_none() && !is_unreachable);
+            prop_assert!(letters.rest != Rest::Unseen);
             let is_search_left = matches!(letters.rest, Rest::NotSearched(_));
             prop_assert_eq!(is_search_left, next_step == SEARCH);
         }
         if state == TraceState::Unknown {
             let is_in_doubt = matches!(ledger, Ledger::Unknown(_));
-            prop_assert!(is_in_doubt || is_unreachable || unread.is_some());
+            let is_unseen = letters.rest == Rest::Unseen;
+            prop_assert!(is_in_doubt || is_unreachable || unread.is_some() || is_unseen);
         }
     }
 }

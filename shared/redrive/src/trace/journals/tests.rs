@@ -4,7 +4,7 @@ use event::RecordId;
 
 use super::*;
 use crate::message::{Original, body_sha256};
-use crate::plan::{Edit, Skipped, example};
+use crate::plan::{Edit, Replaces, Skipped, example};
 use crate::state::fact::{Confirmed, Proof, Proved};
 
 const BODY: &str = r#"{"source":"/s","id":"a/1"}"#;
@@ -73,6 +73,23 @@ fn confirmed(index: usize) -> Fact {
             sent_message_id,
         }],
     }
+}
+
+#[test]
+fn record_that_a_message_of_the_event_was_to_replace_is_known() {
+    let mut plan = example(2);
+    plan.entries[1].replaces = Some(Replaces {
+        identity: "0f9e2f0a-0000-4000-8000-000000000000".to_owned(),
+        record_id: RecordId(17),
+        old_sha256: event::stored_sha256("{}"),
+        new_sha256: event::stored_sha256(BODY),
+    });
+    let replaced = |message: &str| {
+        let ids = [message.to_owned()];
+        Reading::new(&plan, &sought(&key(), &ids)).replaced
+    };
+    assert_eq!(replaced(&plan.entries[1].message_id), [RecordId(17)]);
+    assert!(replaced(&plan.entries[0].message_id).is_empty());
 }
 
 #[test]

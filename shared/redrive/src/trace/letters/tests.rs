@@ -83,6 +83,36 @@ fn time_of_a_moved_message_is_that_of_its_first_send_and_of_a_refused_one_that_o
 }
 
 #[test]
+fn letter_without_a_reason_of_the_ingest_is_not_said_to_have_been_received_by_it() {
+    let attempt = |code: Option<&str>| {
+        let reason = code.map(|code| Reason {
+            code: code.to_owned(),
+            message: String::new(),
+            request_id: Some("r1".to_owned()),
+        });
+        let message = message(BODY, reason);
+        let answer = held(&key(), &[message], &holding(1, 0), Ok(1));
+        let requests = answer.refusals().len();
+        let mut facts = answer.findings.facts.into_iter();
+        let fact = facts.find(|fact| fact.hop == Hop::Attempted).unwrap();
+        (fact.standing, fact.text, requests)
+    };
+    let (standing, text, requests) = attempt(Some("missing-attribute"));
+    assert_eq!((standing, requests), (Standing::Bad, 1));
+    assert!(
+        text.starts_with("the ingest refused it (request r1)"),
+        "{text}"
+    );
+    for code in [None, Some("AccessDenied")] {
+        let (standing, text, requests) = attempt(code);
+        assert_eq!((standing, requests), (Standing::Doubtful, 0), "{text}");
+        assert!(text.starts_with("not known: "), "{text}");
+        assert!(text.contains("the ingest never received it"), "{text}");
+    }
+    assert_eq!(why(&message(BODY, None)), "no reason is recorded");
+}
+
+#[test]
 fn request_that_refused_a_letter_is_known_with_its_time() {
     let reason = Reason {
         code: "missing-attribute".to_owned(),
