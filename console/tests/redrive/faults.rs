@@ -7,9 +7,12 @@ use std::time::Duration;
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::DeadLetter;
-use redrive::{Control, Counts, Journal, PlanOptions, Report, RunOptions, State, run};
+use redrive::{
+    Control, Counts, Journal, Pause, PlanOptions, Report, RunCommand, RunOptions, State, run,
+};
 use tokio::sync::watch;
 
+use crate::support::harness::LIMIT;
 use crate::support::proxy::{self, Fault};
 use crate::support::redrive_fixture::{Fixture, Services, quick, resumed};
 
@@ -83,6 +86,46 @@ async fn send_without_an_answer_is_settled_by_the_ledger() {
     assert_eq!(report.counts.moved, 12, "{report:?}");
     assert!(fixture.places(12).await.source.is_empty());
     fixture.assert_all_stored(12).await;
+}
+
+/// Nothing is confirmed, so whatever is sent next may be sent into the same outage.
+#[tokio::test]
+async fn redrive_pauses_when_batch_after_batch_has_no_answer() {
+    let services = Services::open().await;
+    let fixture = services.fixture("outage", false).await;
+    let total = 70;
+    fixture.add_dead_letters(0..total).await;
+    let messages = fixture.receive().await;
+    let plan = fixture.plan(&messages, PlanOptions::default()).await;
+    let endpoint = fixture.queues.endpoint_url();
+    let every = 0..usize::MAX;
+    let proxy = proxy::start(endpoint, SEND, Fault::DropAnswer, every).await;
+    let pipeline = fixture.queues.over(&proxy.url).pipeline;
+    let options = RunOptions {
+        pauses_by_itself: true,
+        ..quick()
+    };
+    let control = Control::new(None);
+    let (sender, counts) = watch::channel(Counts::default());
+    let journal = fixture.journal(&plan);
+    let running = run(&pipeline, journal, &messages, &control, &options, sender);
+    let operator = async {
+        let pause = control.wait_for(|command| *command != RunCommand::Run);
+        let command = tokio::time::timeout(LIMIT, pause).await.unwrap();
+        let why = "5 batches in a row were not confirmed, and their messages may have been sent: ";
+        assert!(
+            matches!(&command, RunCommand::Pause(Pause::Redrive(told)) if told.starts_with(why)),
+            "{command:?}"
+        );
+        let Counts {
+            unknown, waiting, ..
+        } = *counts.borrow();
+        assert_eq!((unknown, waiting), (50, 20), "one batch after the other");
+        control.cancel();
+    };
+    let (report, ()) = tokio::join!(running, operator);
+    let counts = report.unwrap().counts;
+    assert_eq!((counts.unknown, counts.moved), (50, 0), "{counts:?}");
 }
 
 #[tokio::test]

@@ -25,8 +25,8 @@ use crate::lease::NoLease;
 use crate::limits::{BACKOFF_FIRST, BACKOFF_MAX, FAILED_BATCHES_MAX, RETRIES_MAX, RETRY_LIMIT};
 use crate::message::Original;
 use crate::plan::{Kind, too_large};
-use crate::state::Intended;
 use crate::state::fact::{Confirmed, Fact, MessageCause};
+use crate::state::{Intended, Phase};
 
 /// Sends batches; all batches of a run share its rate and its count of failures.
 pub(super) struct Sender<'c, 'a> {
@@ -45,7 +45,9 @@ struct Leased {
 
 /// What fails, and its first cause.
 enum Failing {
-    Send(String),
+    Refused(String),
+    /// At least one message of the batch may have been sent, and none was confirmed.
+    Unconfirmed(String),
     Ledger(String),
 }
 
@@ -97,19 +99,35 @@ impl<'c, 'a> Sender<'c, 'a> {
         let began = Instant::now();
         let mut refusals = self.send(&open).await?;
         self.send_again(&open, &mut refusals, began).await?;
-        let all_refused = refusals.len() == messages.len();
         let causes: Vec<MessageCause> = refusals
             .into_iter()
             .map(|(index, (cause, _))| MessageCause::passing(index, cause))
             .collect();
-        let first = causes.first().map(|message| message.cause.clone());
+        let refused = causes.first().map(|message| message.cause.clone());
         if !causes.is_empty() {
             self.context
                 .record(Fact::Refused { messages: causes })
                 .await?;
         }
-        let failing = Failing::Send(first.unwrap_or_default());
-        self.watch_failures(all_refused, failing).await
+        let (is_any_sent, unanswered) = self.sent(&messages);
+        let failing = match unanswered {
+            Some(cause) => Failing::Unconfirmed(cause),
+            None => Failing::Refused(refused.unwrap_or_default()),
+        };
+        self.watch_failures(!is_any_sent, failing).await
+    }
+
+    /// Whether one of these messages was sent for certain, and why the first of those without an answer has none.
+    fn sent(&self, messages: &[Leased]) -> (bool, Option<String>) {
+        self.context.recorder.look(|state| {
+            let states = messages
+                .iter()
+                .filter_map(|message| state.messages().get(message.index));
+            let is_any_sent = states.clone().any(|message| message.phase.is_sent());
+            let mut phases = states.map(|message| &message.phase);
+            let unanswered = phases.find_map(Phase::unanswered);
+            (is_any_sent, unanswered.map(str::to_owned))
+        })
     }
 
     /// Waits out a pause and the rate. Returns how many messages may be sent; `None` for no more.
@@ -301,7 +319,10 @@ impl<'c, 'a> Sender<'c, 'a> {
         }
         self.failed_batches.store(0, Ordering::Relaxed);
         let cause = match failing {
-            Failing::Send(cause) => format!("{failed} batches in a row were refused: {cause}"),
+            Failing::Refused(cause) => format!("{failed} batches in a row were refused: {cause}"),
+            Failing::Unconfirmed(cause) => format!(
+                "{failed} batches in a row were not confirmed, and their messages may have been sent: {cause}"
+            ),
             Failing::Ledger(cause) => format!(
                 "the ledger gave no answer for {failed} batches in a row, and without it an event may be \
                  lost as a duplicate of another one: {cause}"

@@ -66,6 +66,23 @@ impl Phase {
         !self.is_unsent() && !self.is_doubtful()
     }
 
+    /// Why no answer came to its send.
+    pub(crate) fn unanswered(&self) -> Option<&str> {
+        match self {
+            Self::Unanswered(cause) => Some(cause),
+            Self::Waiting
+            | Self::Intended
+            | Self::NotTried(_)
+            | Self::Refused(_)
+            | Self::Unsendable(_)
+            | Self::Confirmed
+            | Self::FoundStored(_)
+            | Self::NotDeleted(_)
+            | Self::Deleted
+            | Self::Published => None,
+        }
+    }
+
     /// Whether it may be deleted and was not.
     pub(crate) fn is_deletable(&self) -> bool {
         matches!(
