@@ -270,8 +270,15 @@ async fn drive(context: &Context<'_>) -> Result<(), RedriveError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use event::RecordId;
+
     use super::*;
+    use crate::message::Original;
     use crate::plan::example;
+    use crate::state::Intended;
+    use crate::state::fact::{Confirmed, Proved as Seen};
 
     #[test]
     fn audit_log_has_as_planned_what_a_resume_works_on() {
@@ -335,6 +342,86 @@ mod tests {
         assert!(counted.contains(&("dead_again", 97)), "{counted:?}");
         let of_earlier = ("dead_again_of_those_moved_before", 80);
         assert!(counted.contains(&of_earlier), "{counted:?}");
+    }
+
+    /// These messages are sent, and the first so many of them deleted.
+    fn sent(state: &mut State, indexes: &[usize], deleted: usize) {
+        let intended = indexes.iter().map(|index| Intended {
+            index: *index,
+            receipt_handle: None,
+            original: Original {
+                body: format!("body {index}"),
+                attributes: BTreeMap::new(),
+                group_id: None,
+                trace_header: None,
+            },
+        });
+        let confirmed = indexes.iter().map(|index| Confirmed {
+            index: *index,
+            sent_message_id: format!("s{index}"),
+        });
+        let facts = [
+            Fact::Intended {
+                messages: intended.collect(),
+            },
+            Fact::Confirmed {
+                messages: confirmed.collect(),
+            },
+            Fact::Deleted {
+                indexes: indexes.iter().copied().take(deleted).collect(),
+            },
+        ];
+        facts.iter().for_each(|fact| state.apply(fact).unwrap());
+    }
+
+    fn prove(state: &mut State, proofs: &[(usize, bool)]) {
+        let proof = |is_stored| match is_stored {
+            true => Proof::Stored {
+                record_id: RecordId(7),
+            },
+            false => Proof::DeadAgain {
+                message_id: "d".to_owned(),
+                reason: None,
+            },
+        };
+        let messages = proofs.iter().map(|(index, is_stored)| Seen {
+            index: *index,
+            proof: proof(*is_stored),
+        });
+        let messages = messages.collect();
+        state.apply(&Fact::Proved { messages }).unwrap();
+    }
+
+    #[test]
+    fn proofs_of_what_an_earlier_run_moved_are_told_apart_from_those_of_a_resume() {
+        let mut state = State::new(example(6));
+        // The run before moved three, proved one of these, and was killed before it deleted the fourth.
+        sent(&mut state, &[0, 1, 2, 3], 3);
+        prove(&mut state, &[(0, true)]);
+        let before = Before::of(&state);
+        assert_eq!(before.counts.left(), 3);
+        assert_eq!(before.proved_since(&state), Proved::default());
+        let deleted = Fact::Deleted { indexes: vec![3] };
+        state.apply(&deleted).unwrap();
+        sent(&mut state, &[4, 5], 2);
+        let proofs = [(1, true), (2, false), (3, false), (4, true), (5, true)];
+        prove(&mut state, &proofs);
+        let earlier = before.proved_since(&state);
+        let expected = Proved {
+            stored: 1,
+            dead_again: 1,
+        };
+        assert_eq!(earlier, expected);
+        let counted = counted(state.counts(), before.counts, earlier);
+        for expected in [
+            ("moved", 3),
+            ("stored", 2),
+            ("dead_again", 1),
+            ("stored_of_those_moved_before", 1),
+            ("dead_again_of_those_moved_before", 1),
+        ] {
+            assert!(counted.contains(&expected), "{expected:?}: {counted:?}");
+        }
     }
 
     #[test]
