@@ -67,6 +67,11 @@ pub(crate) fn draw(
         .saturating_sub(4)
         .max(1);
     let mut lines = Vec::new();
+    if losses.is_empty() {
+        lines.push(Line::raw(
+            " What it asked about has ended: nothing would be lost.",
+        ));
+    }
     for loss in losses {
         let mut text = loss.clone();
         // A sentence begins with a capital.

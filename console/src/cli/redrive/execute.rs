@@ -195,13 +195,14 @@ async fn show_waits(session: &Session, control: &Control) -> Infallible {
     }
 }
 
-/// `waiting for 3 messages that other consumers have received, 4 min 58 s at most`
+/// `waiting for 3 messages that others may have received, 4 min 58 s at most`: SQS does not say which
+/// these are.
 fn waiting(wait: Wait, now: DateTime<Utc>) -> String {
     let left = (wait.until() - now).num_seconds().max(0);
     let left = span_secs(u64::try_from(left).unwrap_or(0));
     match wait {
         Wait::Messages { missing, .. } => format!(
-            "waiting for {} that other consumers have received, {left} at most",
+            "waiting for {} that others may have received, {left} at most",
             messages_in_words(missing as u64)
         ),
         Wait::Proof { is_last, .. } => format!(
@@ -296,8 +297,7 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let until = now + chrono::Duration::seconds(298);
         let text = waiting(Wait::Messages { missing: 3, until }, now);
-        let expected =
-            "waiting for 3 messages that other consumers have received, 4 min 58 s at most";
+        let expected = "waiting for 3 messages that others may have received, 4 min 58 s at most";
         assert_eq!(text, expected);
         let proof = |is_last| waiting(Wait::Proof { until, is_last }, until);
         assert!(proof(false).ends_with("0 s at most"));

@@ -112,7 +112,8 @@ fn pace_spans(run: &Run, theme: Theme, now: DateTime<Utc>) -> Vec<Span<'static>>
     let most = allowed.unwrap_or(f64::INFINITY);
     let is_sending = !run.is_paused() && run.counts().waiting > 0;
     let measured = match (run.measured_per_sec(now), run.silent_since(now)) {
-        (Some(per_sec), _) if is_sending => format!("{} now, ", rate(per_sec.min(most))),
+        // Also where it sends again what may have been sent: then nothing waits.
+        (Some(per_sec), _) if !run.is_paused() => format!("{} now, ", rate(per_sec.min(most))),
         (None, Some(since)) if is_sending => {
             let silent = span_secs(age_secs(since, now));
             format!("nothing confirmed for {silent}, ")

@@ -175,7 +175,7 @@ pub(super) fn wait_text(wait: Wait, now: DateTime<Utc>) -> String {
     let left = span_secs(u64::try_from(left).unwrap_or(0));
     match wait {
         Wait::Messages { missing, .. } => format!(
-            "waiting for {} that other consumers have received, {left} at most",
+            "waiting for {} that others may have received, {left} at most",
             message_count(missing)
         ),
         Wait::Proof { .. } => format!(
@@ -185,14 +185,15 @@ pub(super) fn wait_text(wait: Wait, now: DateTime<Utc>) -> String {
     }
 }
 
-/// `1 → 10 → all 37`
+/// `planned 1 → 10 → all 37`: whether each step was proved is not in the list, and an operator may have continued one that
+/// was not.
 pub(super) fn canary_text(steps: &[usize], planned: usize) -> String {
     if steps.is_empty() {
-        return "no canary: all at once".to_owned();
+        return "no canary planned: all at once".to_owned();
     }
     let steps: Vec<String> = steps.iter().map(|step| count(*step as u64)).collect();
     format!(
-        "{} → all {}, each step proved first",
+        "planned {} → all {}, each step to be proved first",
         steps.join(" → "),
         count(planned as u64)
     )

@@ -97,7 +97,7 @@ impl Redrives {
         let width = usize::from(area.width);
         let mut lines: Vec<Line<'static>> = Vec::new();
         if rows.is_empty() {
-            lines.extend(self.advice(theme, width));
+            lines.extend(self.advice(context, width));
         }
         let mut list = self.list;
         let notes = self.list_notes(theme, width);
@@ -131,11 +131,15 @@ impl Redrives {
         lines
     }
 
-    fn advice(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    fn advice(&self, context: &ScreenContext<'_>, width: usize) -> Vec<Line<'static>> {
+        let theme = context.theme;
         if self.history.is_loading() || self.history.error().is_some() {
             return Vec::new();
         }
-        let mut lines = hanging(Tone::Good, "no redrives yet", theme, width);
+        // Those of the same pipeline under another name of an environment are not among them.
+        let name = visible(&context.environment.name);
+        let text = format!("no redrives yet from this machine under the name {name}");
+        let mut lines = hanging(Tone::Good, &text, theme, width);
         for text in [
             "2 shows the dead letters; r there plans a redrive.",
             "`opsconsole replay` publishes records; it is listed here.",

@@ -127,3 +127,15 @@ fn question_whether_to_quit_speaks_of_a_rest_where_not_everything_is_sent_and_de
         assert!(text.contains("what is not sent stays"), "{text}");
     }
 }
+
+#[test]
+fn question_whether_to_quit_says_when_what_it_asked_about_has_ended() {
+    let (mut harness, to) = begun();
+    report(&mut harness, to.id(), stopped());
+    harness.press('q');
+    let ended = "What it asked about has ended: nothing would be lost";
+    assert!(!harness.text().contains(ended));
+    harness.end_redrive(to, &[]);
+    let text = harness.text();
+    assert!(text.contains("Quit?") && text.contains(ended), "{text}");
+}

@@ -137,6 +137,25 @@ fn time_of_a_pause_or_of_a_proof_makes_no_rate() {
     }
 }
 
+/// Nothing waits: each may have been sent, and how many of them are to be sent again is not known before.
+#[test]
+fn rate_is_shown_while_messages_in_doubt_are_sent_again() {
+    let (mut harness, to) = begun();
+    for moved in [2, 7, 12, 17] {
+        let counts = Counts {
+            moved,
+            unknown: 37 - moved,
+            ..Counts::default()
+        };
+        report(&mut harness, to.id(), running(counts));
+        harness.now += chrono::Duration::seconds(1);
+    }
+    harness.tick();
+    let text = harness.text();
+    assert!(text.contains("/s now"), "{text}");
+    assert!(!text.contains(" left"), "{text}");
+}
+
 #[test]
 fn rate_is_measured_and_the_time_left_shown() {
     let (mut harness, to) = begun();
@@ -454,7 +473,7 @@ fn wait_has_a_countdown_and_no_time_until_the_last_message() {
         ),
         (
             Wait::Messages { missing: 3, until },
-            "waiting for 3 messages that other consumers have received, 1 min 30 s",
+            "waiting for 3 messages that others may have received, 1 min 30 s",
         ),
     ];
     for (wait, expected) in waits {
