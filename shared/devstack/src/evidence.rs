@@ -4,15 +4,18 @@
 //! bodies from the dead-letter queue.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde::Deserialize;
 use tokio::time::Instant;
 
+use crate::log_file::LogReader;
 use crate::{DevstackError, Endpoints};
 
+/// Most bytes of the log that are held at once.
+const READ_BYTES_MAX: u64 = 1_024 * 1_024;
 /// Messages of one receive (Amazon SQS API reference).
 const RECEIVE_MAX: i32 = 10;
 /// Visibility timeout while all dead letters are read.
@@ -47,11 +50,12 @@ struct BatchLine {
 }
 
 impl IngestCounts {
-    pub(crate) fn of_log(text: &str) -> Self {
+    /// With what these lines of its log say.
+    fn and(self, text: &str) -> Self {
         text.lines()
             .filter_map(|line| serde_json::from_str::<BatchLine>(line).ok())
             .filter(|line| line.message == "batch handled")
-            .fold(Self::default(), |sum, line| Self {
+            .fold(self, |sum, line| Self {
                 stored: sum.stored + line.stored,
                 duplicates: sum.duplicates + line.duplicates,
                 expired: sum.expired + line.expired,
@@ -61,12 +65,33 @@ impl IngestCounts {
     }
 }
 
-/// Reads the log of a function; empty before its first invocation.
-pub(crate) fn read_log(log: &Path) -> Result<String, DevstackError> {
-    match std::fs::read(log) {
-        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(DevstackError::io(format!("read {}", log.display()))(error)),
+/// The counts of a log that is read on from where it was read before.
+#[derive(Debug)]
+pub(crate) struct Counting {
+    log: LogReader,
+    sum: Mutex<IngestCounts>,
+}
+
+impl Counting {
+    /// Of a log that nobody has read.
+    pub(crate) fn of(log: LogReader) -> Self {
+        Self {
+            log,
+            sum: Mutex::default(),
+        }
+    }
+
+    /// The counts up to the last complete line; 0 before the first invocation.
+    pub(crate) fn read_on(&self) -> Result<IngestCounts, DevstackError> {
+        let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let lines = self.log.lines(READ_BYTES_MAX)?;
+            if lines.is_empty() {
+                return Ok(*sum);
+            }
+            *sum = sum.and(&String::from_utf8_lossy(&lines));
+            self.log.pass(lines.len());
+        }
     }
 }
 
@@ -143,6 +168,7 @@ fn count(number: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_file::LogFile;
 
     #[test]
     fn batches_are_summed_and_other_lines_are_not() {
@@ -158,13 +184,29 @@ panicked at somewhere
             dead_lettered: 2,
             retried: 1,
         };
-        assert_eq!(IngestCounts::of_log(log), counts);
+        assert_eq!(IngestCounts::default().and(log), counts);
     }
 
     #[test]
-    fn function_that_was_never_invoked_has_no_counts() {
-        let log = Path::new("/no/such/folder/ingest.log");
-        let counts = IngestCounts::of_log(&read_log(log).unwrap());
-        assert_eq!(counts, IngestCounts::default());
+    fn log_is_read_on_and_each_batch_is_counted_once() {
+        let batch = |stored: u64| {
+            format!(
+                r#"{{"message":"batch handled","stored":{stored},"duplicates":0,"expired":0,"dead_lettered":0,"retried":0}}"#
+            )
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ingest.log");
+        let mut log = LogFile::new(path.clone());
+        let counting = Counting::of(log.reader());
+        let stored = || counting.read_on().unwrap().stored;
+        assert_eq!(stored(), 0, "it was never invoked");
+        let (first, second) = (batch(3), batch(4));
+        let (begin, rest) = second.split_at(20);
+        std::fs::write(&path, format!("{first}\n{begin}")).unwrap();
+        assert_eq!([stored(), stored()], [3, 3]);
+        // What was read is not read again.
+        let blank = " ".repeat(first.len());
+        std::fs::write(&path, format!("{blank}\n{begin}{rest}\n")).unwrap();
+        assert_eq!([stored(), stored()], [7, 7]);
     }
 }

@@ -4,7 +4,6 @@
 //! Invariant: a line is sent once it is complete, with the time that it says, in calls within the limits of
 //! `PutLogEvents`. How many the emulator keeps, it limits itself (`emulator.py`).
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
 use crate::endpoints::{LOG_STREAM, log_group};
-use crate::log_file::whole_lines;
+use crate::log_file::LogReader;
 use crate::{DevstackError, services};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -24,17 +23,18 @@ const SEND_LIMIT: Duration = Duration::from_secs(10);
 const READ_BYTES_MAX: u64 = 512 * 1_024;
 /// Most lines of one call (the same).
 const CALL_LINES_MAX: usize = 10_000;
+/// Most bytes of a line (the same: 256 KB, with 26 for each); what is longer is cut.
+const LINE_BYTES_MAX: usize = 256 * 1_000 - 26;
 
 /// Sends new lines until the future is dropped. After a failure, which is logged, the same lines are sent again; if the
 /// failed call had succeeded without an answer, they are there twice.
-pub(crate) async fn send_for_ever(endpoint_url: String, logs: [(&'static str, PathBuf); 3]) {
-    let mut logs = logs.map(|(function, path)| (function, path, 0));
+pub(crate) async fn send_for_ever(endpoint_url: String, logs: [(&'static str, LogReader); 3]) {
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         interval.tick().await;
-        for (function, path, offset) in &mut logs {
-            let sending = send(&endpoint_url, function, path, offset);
+        for (function, log) in &logs {
+            let sending = send(&endpoint_url, function, log);
             match tokio::time::timeout(SEND_LIMIT, sending).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, function, "log lines were not sent"),
@@ -44,15 +44,10 @@ pub(crate) async fn send_for_ever(endpoint_url: String, logs: [(&'static str, Pa
     }
 }
 
-/// Sends the lines after `offset`, which moves behind each part that was sent.
-async fn send(
-    endpoint_url: &str,
-    function: &str,
-    log: &Path,
-    offset: &mut u64,
-) -> Result<(), DevstackError> {
+/// Sends the lines that were not sent; each part that was is passed.
+async fn send(endpoint_url: &str, function: &str, log: &LogReader) -> Result<(), DevstackError> {
     loop {
-        let lines = whole_lines(log, *offset, READ_BYTES_MAX).await?;
+        let lines = log.lines(READ_BYTES_MAX)?;
         if lines.is_empty() {
             return Ok(());
         }
@@ -65,7 +60,7 @@ async fn send(
             });
             services::logs(endpoint_url, "PutLogEvents", &body).await?;
         }
-        *offset += u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        log.pass(lines.len());
     }
 }
 
@@ -88,11 +83,16 @@ fn log_events(lines: &str, now: DateTime<Utc>) -> Vec<Value> {
     let mut timed: Vec<(i64, &str)> = lines
         .lines()
         .filter(|line| !line.trim().is_empty())
-        .map(|line| (time_ms(line).unwrap_or(now.timestamp_millis()), line))
+        .map(|line| (time_ms(line).unwrap_or(now.timestamp_millis()), cut(line)))
         .collect();
     timed.sort_by_key(|(at_ms, _)| *at_ms);
     let event = |(at_ms, line): (i64, &str)| json!({"timestamp": at_ms, "message": line});
     timed.into_iter().map(event).collect()
+}
+
+fn cut(line: &str) -> &str {
+    let mut ends = (0..=line.len().min(LINE_BYTES_MAX)).rev();
+    ends.find_map(|end| line.get(..end)).unwrap_or_default()
 }
 
 fn time_ms(line: &str) -> Option<i64> {
@@ -104,6 +104,19 @@ fn time_ms(line: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_beyond_the_limit_of_an_event_is_cut_at_a_character() {
+        assert_eq!(cut("short"), "short");
+        let long = format!("{}ü", "x".repeat(LINE_BYTES_MAX - 1));
+        assert_eq!(cut(&long).len(), LINE_BYTES_MAX - 1);
+        let now = DateTime::from_timestamp_millis(9_000).unwrap();
+        let events = log_events(&long, now);
+        assert_eq!(
+            events[0]["message"].as_str().unwrap().len(),
+            LINE_BYTES_MAX - 1
+        );
+    }
 
     #[test]
     fn lines_have_the_time_that_they_say_and_are_in_its_order() {

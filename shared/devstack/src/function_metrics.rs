@@ -7,7 +7,6 @@
 //! logged after the last publication.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aws_sdk_cloudwatch::Client;
@@ -17,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::time::MissedTickBehavior;
 
-use crate::log_file::whole_lines;
+use crate::log_file::LogReader;
 use crate::metric_calls::{MetricCall, MetricCalls};
 use crate::{DevstackError, Endpoints};
 
@@ -33,21 +32,20 @@ const CALL_METRICS_MAX: usize = 1_000;
 
 /// Publishes new log records until the future is dropped. A failure is logged, and what has no answer is sent again
 /// before anything newer is read.
-pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
+pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: LogReader) {
     let client = Client::new(&endpoints.sdk_config());
     let mut interval = tokio::time::interval(INTERVAL);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut offset = 0;
     let mut calls = MetricCalls::default();
     loop {
         interval.tick().await;
         let publication = async {
             calls.send(&client).await?;
-            let (read, new) = logged(&log, offset).await?;
+            let (read, new) = logged(&log)?;
             for call in new {
                 calls.add(call);
             }
-            offset += read;
+            log.pass(read);
             calls.send(&client).await
         };
         match tokio::time::timeout(PUBLICATION_LIMIT, publication).await {
@@ -58,9 +56,9 @@ pub(crate) async fn publish_for_ever(endpoints: Endpoints, log: PathBuf) {
     }
 }
 
-/// The calls for the records after `offset`, and how many bytes were read.
-async fn logged(log: &Path, offset: u64) -> Result<(u64, Vec<MetricCall>), DevstackError> {
-    let lines = whole_lines(log, offset, READ_BYTES_MAX).await?;
+/// The calls for the records that were not read, and how many bytes were.
+fn logged(log: &LogReader) -> Result<(usize, Vec<MetricCall>), DevstackError> {
+    let lines = log.lines(READ_BYTES_MAX)?;
     let mut sums = Sums::default();
     for record in String::from_utf8_lossy(&lines)
         .lines()
@@ -73,8 +71,7 @@ async fn logged(log: &Path, offset: u64) -> Result<(u64, Vec<MetricCall>), Devst
         let calls = calls.map(|call| MetricCall::new(namespace.as_str(), call.to_vec()));
         calls.collect::<Vec<_>>()
     });
-    let read = u64::try_from(lines.len()).unwrap_or(u64::MAX);
-    Ok((read, calls.collect()))
+    Ok((lines.len(), calls.collect()))
 }
 
 /// A log line with metrics.

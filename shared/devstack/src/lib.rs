@@ -32,6 +32,7 @@ pub mod functions;
 mod guardian;
 mod install;
 mod log_file;
+mod log_space;
 mod messaging;
 mod metric_calls;
 pub mod packages;

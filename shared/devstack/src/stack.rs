@@ -4,19 +4,21 @@
 //! connected to the ingest function.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use crate::deployment::{self, Function};
 use crate::endpoints::{API, INGEST, MIGRATE};
-use crate::evidence::read_log;
+use crate::evidence::Counting;
 use crate::functions::Functions;
+use crate::log_file::LogFile;
 use crate::messaging::{Queues, create_queues};
 use crate::progress::{ProgressSender, Step};
 use crate::{
     DevstackError, Durability, Emulator, EmulatorOptions, Endpoints, IngestCounts, Postgres,
-    PostgresOptions, function_logs, function_metrics, queue_metrics, sdk_config,
+    PostgresOptions, function_logs, function_metrics, log_space, queue_metrics, sdk_config,
 };
 
 const DATABASE: &str = "events";
@@ -60,6 +62,8 @@ pub struct Stack {
     emulator: Emulator,
     postgres: Postgres,
     endpoints: Endpoints,
+    ingest_log: Arc<LogFile>,
+    counting: Arc<Counting>,
 }
 
 impl Stack {
@@ -106,20 +110,14 @@ impl Stack {
         timer.finish();
 
         let endpoints = queues.endpoints(&config, endpoint_url, api_url, database_url);
-        // What AWS does by itself: metrics and log lines.
-        let mut senders = JoinSet::new();
-        senders.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
-        senders.spawn(function_metrics::publish_for_ever(
-            endpoints.clone(),
-            log_of(&emulator, INGEST),
-        ));
-        let logs = [INGEST, API, MIGRATE].map(|name| (name, log_of(&emulator, name)));
-        senders.spawn(function_logs::send_for_ever(endpoint_url.to_owned(), logs));
+        let (senders, ingest_log, counting) = spawn_senders(&emulator, &endpoints);
         Ok(Self {
             senders,
             emulator,
             postgres,
             endpoints,
+            ingest_log,
+            counting,
         })
     }
 
@@ -146,15 +144,15 @@ impl Stack {
     /// # Errors
     /// When its log cannot be read.
     pub fn ingest_counts(&self) -> Result<IngestCounts, DevstackError> {
-        Ok(IngestCounts::of_log(&self.ingest_log()?))
+        self.counting.read_on()
     }
 
-    /// What the ingest function has logged so far; empty before its first batch.
+    /// What the ingest function has logged; empty before its first batch. Of a long log the beginning is not kept.
     ///
     /// # Errors
     /// When its log cannot be read.
     pub fn ingest_log(&self) -> Result<String, DevstackError> {
-        read_log(&log_of(&self.emulator, INGEST))
+        self.ingest_log.kept()
     }
 
     /// Whether no process ended unexpectedly (a database that was stopped on purpose is not unexpected).
@@ -183,6 +181,8 @@ impl Stack {
             emulator,
             postgres,
             endpoints: _,
+            ingest_log: _,
+            counting: _,
         } = self;
         drop(senders);
         let emulator = emulator.stop().await;
@@ -207,6 +207,33 @@ impl Stack {
             .failure()
             .map(|status| failed("keep PostgreSQL running", status.to_string()))
     }
+}
+
+/// What AWS does by itself: metrics and log lines. And the log of the ingest, with what it has counted.
+fn spawn_senders(
+    emulator: &Emulator,
+    endpoints: &Endpoints,
+) -> (JoinSet<()>, Arc<LogFile>, Arc<Counting>) {
+    let [mut ingest, mut api, mut migrate] =
+        [INGEST, API, MIGRATE].map(|name| LogFile::new(log_of(emulator, name)));
+    let mut senders = JoinSet::new();
+    senders.spawn(queue_metrics::publish_for_ever(endpoints.clone()));
+    senders.spawn(function_metrics::publish_for_ever(
+        endpoints.clone(),
+        ingest.sender(),
+    ));
+    let sent = [
+        (INGEST, ingest.sender()),
+        (API, api.sender()),
+        (MIGRATE, migrate.sender()),
+    ];
+    let endpoint_url = emulator.endpoint_url().to_owned();
+    senders.spawn(function_logs::send_for_ever(endpoint_url, sent));
+    let counting = Arc::new(Counting::of(ingest.reader()));
+    let ingest = Arc::new(ingest);
+    let logs = vec![Arc::clone(&ingest), Arc::new(api), Arc::new(migrate)];
+    senders.spawn(log_space::free_for_ever(logs, Arc::clone(&counting)));
+    (senders, ingest, counting)
 }
 
 /// The log file of a function; it is removed with the emulator.
