@@ -223,6 +223,11 @@ fn hop(
         Some(difference) if difference > 0.0 => HopState::Missing,
         Some(_) => HopState::Doubled,
     };
+    // Fewer than the uncertainty may be missing all the same.
+    let within = match state {
+        HopState::Balanced if count(uncertainty) > 0 => "within the uncertainty, ",
+        HopState::Balanced | HopState::Missing | HopState::Doubled | HopState::Unknown => "",
+    };
     let note = match state {
         HopState::Balanced => texts.balanced,
         HopState::Missing => texts.missing,
@@ -239,7 +244,7 @@ fn hop(
         left: sides.map(|(_, left)| count(left)),
         difference: difference.map(signed),
         uncertainty: count(uncertainty),
-        note: note.to_owned(),
+        note: format!("{within}{note}"),
     }
 }
 
@@ -497,6 +502,10 @@ mod tests {
                 flow.edges = edges;
             }
             prop_assert_eq!(states(&flows)[0].0, HopState::Balanced);
+            let within = "within the uncertainty, every published message";
+            prop_assert!(account(&flows).hops[0].note.starts_with(within));
+            let certain = account(&Traffic { redriven: 0, ..traffic }.flows());
+            prop_assert!(certain.hops[0].note.starts_with("every published message"));
         }
 
         #[test]
