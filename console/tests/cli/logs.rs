@@ -264,3 +264,39 @@ fn denied_call_names_its_permission_and_silence_is_no_denial() {
         "{nameless:?}"
     );
 }
+
+/// A service that throttles so long that one read gives up, and then has a line.
+async fn throttled(State(asked): State<Asked>, body: Bytes) -> Response {
+    let mut asked = asked.lock().unwrap();
+    asked.push(serde_json::from_slice(&body).unwrap());
+    if asked.len() < 7 {
+        let error = json!({"__type": "ThrottlingException", "message": "Rate exceeded"});
+        return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
+    }
+    let at = asked[0]["startTime"].as_i64().unwrap();
+    let event = json!({"timestamp": at, "message": "it goes on", "eventId": "1"});
+    json!({"events": [event]}).to_string().into_response()
+}
+
+#[test]
+fn follow_goes_on_after_throttling_and_says_so_once() {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new()
+        .fallback(throttled)
+        .with_state(Asked::default());
+    runtime.spawn(async move { axum::serve(listener, router).await });
+    let program = Program::new();
+    program.configure(&environment_at("test", &url, INGEST));
+    let mut child = program.spawn(&["logs", "--follow", "--function", "ingest"]);
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert!(line.contains("it goes on"), "{line:?}");
+    signal(child.id(), "INT");
+    let ended = Answer::of_child(child);
+    let notes = ended.stderr.matches("not read on yet: ").count();
+    assert_eq!(notes, 1, "{ended:?}");
+    assert!(ended.stderr.contains("ThrottlingException"), "{ended:?}");
+}

@@ -4,8 +4,9 @@
 //! Invariant: requests are signed as by the SDK (SigV4); at most so many bytes of an answer are kept as its caller says. A
 //! call names its service and its operation, by which `console/tests/deploy` compares it with the operator's policy.
 
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::{Method, Request, Url};
+use reqwest::{Method, Request, StatusCode, Url};
 use serde::Deserialize;
 
 use super::connection::OPERATION_LIMIT;
@@ -105,11 +106,17 @@ impl Pipeline {
         }
         let (code, message) = cause_of(&text);
         let code = named.or(code);
-        if status.is_server_error() && code.is_none() {
+        let error = if status.is_server_error() && code.is_none() {
             let cause = format!("status {}", status.as_u16());
-            return Err(attempt.failed(PipelineErrorKind::Unreachable, cause));
-        }
-        Err(attempt.service_answer(code.as_deref(), message.as_deref()))
+            attempt.failed(PipelineErrorKind::Unreachable, cause)
+        } else {
+            attempt.service_answer(code.as_deref(), message.as_deref())
+        };
+        Err(if is_passing(status, code.as_deref()) {
+            error.passing()
+        } else {
+            error
+        })
     }
 
     /// The time that a service of AWS says in the header of an answer, whatever the answer is.
@@ -156,6 +163,15 @@ fn request_of(call: AwsCall, form: Form, address: &str) -> Result<Request, Strin
     }
 }
 
+/// Whether another call may have an answer, by the codes of the SDK.
+fn is_passing(status: StatusCode, code: Option<&str>) -> bool {
+    let is_one = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
+    status.is_server_error()
+        || status == StatusCode::TOO_MANY_REQUESTS
+        || is_one(THROTTLING_ERRORS)
+        || is_one(TRANSIENT_ERRORS)
+}
+
 /// `AccessDeniedException:http://…`
 fn code_of(value: &str) -> String {
     value.split(':').next().unwrap_or(value).to_owned()
@@ -195,6 +211,14 @@ mod tests {
             code_of("AccessDeniedException:http://x"),
             "AccessDeniedException"
         );
+    }
+
+    #[test]
+    fn throttling_and_failures_of_the_service_pass_and_refusals_do_not() {
+        let of = |status: u16, code| is_passing(StatusCode::from_u16(status).unwrap(), code);
+        assert!(of(400, Some("ThrottlingException")) && of(429, None));
+        assert!(of(503, Some("ServiceUnavailableException")) && of(500, None));
+        assert!(!of(400, Some("InvalidParameterException")) && !of(403, None));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use super::search_state::SearchState;
 use crate::api_token::TokenCache;
 use crate::credentials::OfProfile;
 use crate::environment::{Environment, origin};
+use crate::logs::Pace;
 use crate::tunnel::{Limits, Tunnel, TunnelCommand};
 
 /// Time limit of a TCP and TLS connect.
@@ -66,6 +67,7 @@ struct Inner {
     pool: OnceLock<Result<PgPool, String>>,
     dead_letter_search: Mutex<SearchState>,
     database_away: std::sync::Mutex<Option<Away>>,
+    log_pace: Pace,
 }
 
 /// A database instead of which the API is asked.
@@ -115,6 +117,7 @@ impl Pipeline {
                 pool: OnceLock::new(),
                 dead_letter_search: Mutex::default(),
                 database_away: std::sync::Mutex::default(),
+                log_pace: Pace::default(),
             }),
             authority: Arc::default(),
         })
@@ -132,6 +135,10 @@ impl Pipeline {
 
     pub(super) fn database_away(&self) -> &std::sync::Mutex<Option<Away>> {
         &self.inner.database_away
+    }
+
+    pub(super) fn log_pace(&self) -> &Pace {
+        &self.inner.log_pace
     }
 
     pub(super) fn known_credentials(&self) -> &Mutex<Option<Credentials>> {

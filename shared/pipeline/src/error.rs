@@ -57,6 +57,8 @@ pub struct PipelineError {
     hint: Option<String>,
     /// Whether the operation may have succeeded although no response came.
     may_have_happened: bool,
+    /// Whether the service could not answer for now.
+    is_passing: bool,
     /// Why the caller has no access; `None` where that is not the cause.
     no_access: Option<NoAccess>,
     /// How many seconds the service asked to wait. Small, because errors are returned by value everywhere.
@@ -92,6 +94,12 @@ impl PipelineError {
     #[must_use]
     pub fn may_have_happened(&self) -> bool {
         self.may_have_happened
+    }
+
+    /// Whether the service could not answer for now: it wants fewer calls, or failed itself (5xx).
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        self.is_passing
     }
 
     /// Whether the service refused because a permission is missing; the hint names it where it is known.
@@ -152,6 +160,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotConfigured,
             hint: Some(hint.to_owned()),
             may_have_happened: false,
+            is_passing: false,
             no_access: None,
             retry_after_secs: None,
         }
@@ -167,6 +176,7 @@ impl PipelineError {
             kind: PipelineErrorKind::NotPermitted,
             hint: Some(hint),
             may_have_happened: false,
+            is_passing: false,
             no_access: None,
             retry_after_secs: None,
         }
@@ -188,6 +198,11 @@ impl PipelineError {
     pub(super) fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         let secs = wait.map(|wait| u16::try_from(wait.as_secs()).unwrap_or(u16::MAX));
         self.retry_after_secs = secs.and_then(NonZeroU16::new);
+        self
+    }
+
+    pub(super) fn passing(mut self) -> Self {
+        self.is_passing = true;
         self
     }
 
@@ -243,6 +258,7 @@ impl Attempt {
             kind,
             hint: None,
             may_have_happened: false,
+            is_passing: false,
             no_access: None,
             retry_after_secs: None,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use event::EventKey;
 use pipeline::logs::{
-    LineKind, LogFault, LogFilter, LogFunction, LogLevel, LogLine, LogRead, LogTail,
+    LineKind, LogFault, LogFilter, LogFunction, LogLevel, LogLine, LogRead, LogSearch, LogTail,
 };
 use pipeline::{PipelineErrorKind, printable};
 use serde::Serialize;
@@ -24,8 +24,8 @@ use super::{CommandError, Exit, Interrupt, Output, Session};
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Time after which a log that is not followed is read no further.
 const TIME_MAX: Duration = Duration::from_secs(120);
-/// Between two reads of a log that is followed. An account may call `FilterLogEvents` five times a second in most
-/// regions (CloudWatch Logs quotas), and three logs are read.
+/// Between two reads of a log that is followed, or that CloudWatch does not answer for now. An account may call
+/// `FilterLogEvents` five times a second in most regions (CloudWatch Logs quotas), and three logs are read.
 const PERIOD: Duration = Duration::from_secs(5);
 /// The same on this machine.
 const LOCAL_PERIOD: Duration = Duration::from_secs(1);
@@ -53,12 +53,22 @@ pub(super) async fn run(
 struct Reading<'a> {
     session: &'a Session,
     output: Output,
-    filter: LogFilter,
+    search: LogSearch,
     tail: LogTail,
     arguments: LogsArguments,
     /// The logs that could not be read when they were read last.
     unread: Vec<LogFunction>,
     exit: Exit,
+}
+
+/// What one read brought.
+struct Part {
+    /// The lines that are wanted.
+    lines: Vec<LogLine>,
+    /// The logs that have more.
+    behind: Vec<LogFunction>,
+    /// Whether one of them cannot be read on at once.
+    is_held_up: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -80,7 +90,7 @@ impl<'a> Reading<'a> {
         Self {
             session,
             output: session.output,
-            filter,
+            search: LogSearch::new(filter),
             tail,
             arguments,
             unread: Vec::new(),
@@ -95,9 +105,11 @@ impl<'a> Reading<'a> {
         let mut bytes = 0;
         let begun = Instant::now();
         let unfinished = loop {
-            let (read, behind) = self.read().await?;
-            bytes += read.iter().map(|line| line.text.len()).sum::<usize>();
-            lines.extend(read);
+            let part = self.read().await?;
+            let behind = part.behind;
+            let read = part.lines.iter();
+            bytes += read.map(|line| line.text.len()).sum::<usize>();
+            lines.extend(part.lines);
             if behind.is_empty() || lines.len() > limit || bytes > BYTES_MAX {
                 break behind;
             }
@@ -105,6 +117,9 @@ impl<'a> Reading<'a> {
             if begun.elapsed() >= TIME_MAX {
                 self.note_late();
                 break behind;
+            }
+            if part.is_held_up {
+                tokio::time::sleep(self.period()).await;
             }
         };
         // Each log is read in pages of its own.
@@ -157,17 +172,15 @@ impl<'a> Reading<'a> {
 
     /// New lines as they come, until a signal or until nobody reads them.
     async fn follow(&mut self) -> Result<Exit, CommandError> {
-        let is_local = self.session.pipeline.environment().is_loopback();
-        let period = if is_local { LOCAL_PERIOD } else { PERIOD };
         let mut is_connected = false;
         loop {
-            let is_behind = match self.read().await {
-                Ok((lines, behind)) => {
+            let goes_on = match self.read().await {
+                Ok(part) => {
                     is_connected = true;
-                    for line in &lines {
+                    for line in &part.lines {
                         self.show(line)?;
                     }
-                    !behind.is_empty()
+                    !part.behind.is_empty() && !part.is_held_up
                 }
                 // What was reached before may be reached again.
                 Err(CommandError::Pipeline(error)) if is_connected && error.is_unreachable() => {
@@ -177,10 +190,15 @@ impl<'a> Reading<'a> {
                 }
                 Err(error) => return Err(error),
             };
-            if !is_behind {
-                tokio::time::sleep(period).await;
+            if !goes_on {
+                tokio::time::sleep(self.period()).await;
             }
         }
+    }
+
+    fn period(&self) -> Duration {
+        let is_local = self.session.pipeline.environment().is_loopback();
+        if is_local { LOCAL_PERIOD } else { PERIOD }
     }
 
     fn show(&self, line: &LogLine) -> Result<(), CommandError> {
@@ -191,9 +209,10 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads on; the lines that are wanted, and the logs that have more.
-    async fn read(&mut self) -> Result<(Vec<LogLine>, Vec<LogFunction>), CommandError> {
+    async fn read(&mut self) -> Result<Part, CommandError> {
         let read = self.session.pipeline.read_logs(&self.tail).await?;
+        let is_held_up = read.is_held_up();
+        self.note_unread(&read);
         let LogRead {
             lines,
             next,
@@ -201,25 +220,40 @@ impl<'a> Reading<'a> {
             unread,
         } = read;
         self.tail = next;
-        self.note_unread(&unread);
-        let wanted = lines.into_iter().filter(|line| self.filter.takes(line));
-        Ok((wanted.collect(), behind))
+        self.unread = unread.iter().map(|fault| fault.function).collect();
+        let search = &mut self.search;
+        let wanted = lines.into_iter().filter(|line| search.takes(line));
+        Ok(Part {
+            lines: wanted.collect(),
+            behind,
+            is_held_up,
+        })
     }
 
-    /// Says once which logs are not read.
-    fn note_unread(&mut self, unread: &[LogFault]) {
-        for fault in unread {
-            // A name that is not known is no failure, unless it is asked for.
-            let is_asked_for = self.arguments.function.contains(&fault.function);
-            if fault.error.kind != PipelineErrorKind::NotConfigured || is_asked_for {
-                self.exit = self.exit.max(Exit::of(fault.error.kind));
+    /// Says once which logs are not read, or not for now.
+    fn note_unread(&mut self, read: &LogRead) {
+        for fault in &read.unread {
+            let is_read_on = read.is_behind(fault);
+            if !is_read_on {
+                self.note_failure(fault);
             }
             if !self.unread.contains(&fault.function) {
-                let note = format!("not read: {}; {}", fault.error, fault.error.hint());
+                let (what, next) = match is_read_on {
+                    true => ("not read on yet", "asks again".to_owned()),
+                    false => ("not read", fault.error.hint()),
+                };
+                let note = format!("{what}: {}; {next}", fault.error);
                 self.output.note(&printable(&note));
             }
         }
-        self.unread = unread.iter().map(|fault| fault.function).collect();
+    }
+
+    fn note_failure(&mut self, fault: &LogFault) {
+        // A name that is not known is no failure, unless it is asked for.
+        let is_asked_for = self.arguments.function.contains(&fault.function);
+        if fault.error.kind != PipelineErrorKind::NotConfigured || is_asked_for {
+            self.exit = self.exit.max(Exit::of(fault.error.kind));
+        }
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) struct Page {
 /// Where reading ended, of each function that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogTail {
-    pub(super) request_id: Option<String>,
+    /// What a line must contain.
+    pub(super) text: Option<String>,
     pub(super) until_ms: Option<i64>,
     pub(super) functions: Vec<FunctionTail>,
 }
@@ -48,7 +49,7 @@ impl LogTail {
     pub fn since(functions: &[LogFunction], since: DateTime<Utc>) -> Self {
         let of = |function: &LogFunction| FunctionTail::new(*function, since);
         Self {
-            request_id: None,
+            text: None,
             until_ms: None,
             functions: functions.iter().map(of).collect(),
         }
@@ -56,8 +57,14 @@ impl LogTail {
 
     /// The same of one request alone.
     #[must_use]
-    pub fn of_request(mut self, request_id: &str) -> Self {
-        self.request_id = Some(request_id.to_owned());
+    pub fn of_request(self, request_id: &str) -> Self {
+        self.containing(request_id)
+    }
+
+    /// The same of lines alone that contain this text, which has no quote.
+    #[must_use]
+    pub fn containing(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
         self
     }
 
@@ -137,6 +144,17 @@ impl FunctionTail {
             self.from_ms = ((*newest).min(now_ms) - OVERLAP_MS).max(self.seen_from_ms);
         }
         (fresh, is_full)
+    }
+
+    /// Forgets a token that CloudWatch does not take any more: they are valid for a day. Reads on from a little before
+    /// the newest line, for pages come in the order of time. The time from which on it reads; `None` without a token.
+    pub(super) fn drop_token(&mut self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.next_token.take()?;
+        if let Some((newest, _)) = self.seen.back() {
+            let begin = (*newest).min(now.timestamp_millis()) - OVERLAP_MS;
+            self.from_ms = begin.max(self.seen_from_ms).max(self.from_ms);
+        }
+        DateTime::from_timestamp_millis(self.from_ms)
     }
 
     fn is_new(&mut self, event: &LogEvent) -> bool {
@@ -250,6 +268,21 @@ mod tests {
         assert!(tail.take(page(Vec::new(), Some("u")), 9).1);
         assert!(!tail.take(page(Vec::new(), None), 9).1);
         assert_eq!(tail.next_token, None);
+    }
+
+    #[test]
+    fn token_that_is_refused_is_dropped_and_no_line_is_repeated_or_lost() {
+        let mut tail = tail(7);
+        let now = DateTime::from_timestamp_millis(95_000).unwrap();
+        assert_eq!(tail.drop_token(now), None, "nothing was refused");
+        tail.take(page(vec![event(80_000, 1), event(90_000, 2)], Some("t")), 9);
+        assert_eq!(
+            tail.drop_token(now),
+            DateTime::from_timestamp_millis(80_000)
+        );
+        assert_eq!((tail.from_ms, tail.next_token.as_deref()), (80_000, None));
+        let events = vec![event(80_000, 1), event(90_000, 2), event(90_000, 3)];
+        assert_eq!(ids(&tail.take(page(events, None), 9)), ["3"]);
     }
 
     #[test]
