@@ -309,8 +309,11 @@ fn idle(program: &Path, folder: &Path) -> Vec<Figure> {
     ]
 }
 
-/// Lines that the followed log grows by a second.
+/// Lines that the followed log of the ingest grows by a second.
 const LOG_LINES_PER_SEC: u64 = 5_000;
+/// Milliseconds between two lines of the api: its log is read to another moment, so that each read has lines which come
+/// before those of the last one.
+const API_LINE_MS: i64 = 10;
 /// How long the log is followed before it is measured: the console then holds as many lines as it keeps.
 const LOG_SETTLE: Duration = Duration::from_secs(10);
 
@@ -379,21 +382,23 @@ fn log_tail(program: &Path, folder: &Path) -> Vec<Figure> {
     ]
 }
 
-/// `FilterLogEvents` of a log that has grown since the service was started; of everything else it knows nothing.
+/// `FilterLogEvents` of two logs that have grown since the service was started; of everything else it knows nothing.
 async fn log_page(State(begun): State<Instant>, body: Bytes) -> Result<String, StatusCode> {
     let question: Value = serde_json::from_slice(&body).map_err(|_| StatusCode::NOT_FOUND)?;
     let from = question["startTime"]
         .as_i64()
         .ok_or(StatusCode::NOT_FOUND)?;
-    if question["logGroupName"] != "/aws/lambda/ingest" {
-        return Ok(json!({"events": []}).to_string());
-    }
-    let limit = question["limit"].as_u64().unwrap_or(1);
     let now = chrono::Utc::now().timestamp_millis();
     let age = i64::try_from(begun.elapsed().as_millis()).unwrap();
     let first = from.max(now - age);
-    let per_ms = LOG_LINES_PER_SEC / 1_000;
-    let lines = (first..now).flat_map(|at| (0..per_ms).map(move |number| (at, number)));
+    let (every_ms, per_moment) = match question["logGroupName"].as_str() {
+        Some("/aws/lambda/ingest") => (1, LOG_LINES_PER_SEC / 1_000),
+        Some("/aws/lambda/api") => (API_LINE_MS, 1),
+        _ => return Ok(json!({"events": []}).to_string()),
+    };
+    let limit = question["limit"].as_u64().unwrap_or(1);
+    let moments = (first..now).filter(|at| at % every_ms == 0);
+    let lines = moments.flat_map(|at| (0..per_moment).map(move |number| (at, number)));
     let lines = lines.take(usize::try_from(limit).unwrap());
     let events: Vec<Value> = lines
         .map(|(at, number)| {

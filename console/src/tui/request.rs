@@ -147,6 +147,8 @@ pub(crate) enum Request {
     Lint(ReplyTo<LintReport>),
     /// Read on in the logs of the functions.
     Logs(Box<LogTail>, ReplyTo<LogRead>),
+    /// Nothing: the answer is the turn for the next part of long work, after what waits already.
+    Turn(ReplyTo<()>),
     /// Publish one body, as it is.
     Publish(String, ReplyTo<Published>),
     /// Publish a marked event and follow it to the API.
@@ -233,6 +235,8 @@ pub(crate) enum Reply {
     Logs(Answer<LogRead>),
     LogsOfRequest(Answer<LogRead>),
     Published(Answer<Published>),
+    /// The turn of the filter of the logs.
+    LogsTurn(Answer<()>),
     Probed(Answer<Box<Probe>>),
     Traced(Answer<TraceState>),
     TimeLine(Answer<EventTrace>),

@@ -73,6 +73,7 @@ kind!(FLEET: () => Vec<FleetRow>, Fleet());
 kind!(ENVIRONMENT: String => Box<Environment>, Environment(name));
 kind!(LINT: () => LintReport, Lint());
 kind!(LOGS: Box<LogTail> => LogRead, Logs(tail));
+kind!(TURN: () => (), Turn());
 kind!(PUBLISH: String => Published, Publish(body));
 kind!(PROBE: () => Box<Probe>, Probe());
 kind!(TRACE: Sought => TraceState, Trace(sought));

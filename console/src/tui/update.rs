@@ -469,6 +469,9 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::LogsOfRequest(answer) => on(model, outbox, |screens, context| {
             screens.logs.lines_of_request_came(answer, context);
         }),
+        Reply::LogsTurn(answer) => on(model, outbox, |screens, context| {
+            screens.logs.turn_came(answer, context);
+        }),
         Reply::Published(answer) => on(model, outbox, |screens, context| {
             screens.publish.acknowledged(answer, context);
         }),

@@ -1,17 +1,20 @@
 //! The lines that are kept, and those of them that the filter takes.
 //!
 //! Invariant: lines are in the order of their times, and of one time in the order in which they came; at most
-//! [`LINES_MAX`] lines and [`BYTES_MAX`] bytes are kept, and how many went is counted. Pure.
+//! [`LINES_MAX`] lines and [`BYTES_MAX`] bytes are kept, and how many went is counted. The filter is applied in parts of
+//! [`PART_BYTES`], so that no key waits for all lines. Pure.
 
 use std::collections::VecDeque;
 
 use chrono::{DateTime, Utc};
-use pipeline::logs::{LogFilter, LogLine};
+use pipeline::logs::{LogFilter, LogLine, LogSearch};
 
 /// Lines that are kept at most.
 pub(super) const LINES_MAX: usize = 20_000;
 /// Bytes of text that are kept at most.
 pub(super) const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of lines that are searched before the next frame: about a millisecond.
+pub(super) const PART_BYTES: usize = 1024 * 1024;
 
 /// The place of a line among all that were ever kept: its time, then its number.
 pub(super) type Key = (DateTime<Utc>, u64);
@@ -19,7 +22,8 @@ pub(super) type Key = (DateTime<Utc>, u64);
 #[derive(Debug)]
 struct Entry {
     number: u64,
-    is_wanted: bool,
+    /// Whether the filter takes it; `None` until that is known.
+    is_wanted: Option<bool>,
     line: LogLine,
 }
 
@@ -32,47 +36,58 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     entries: VecDeque<Entry>,
-    /// Places of the wanted entries, counted from the first line that was ever kept.
+    /// Places of the entries that are known to be wanted, counted from the first line that was ever kept.
     wanted: VecDeque<usize>,
-    filter: LogFilter,
+    search: LogSearch,
+    /// Entries that the filter has not judged.
+    unjudged: usize,
     /// Entries that went.
     dropped: usize,
     bytes: usize,
     next_number: u64,
+    /// How often entries were brought into order.
+    #[cfg(test)]
+    sorted: usize,
 }
 
 impl Lines {
     /// Adds lines, which are in the order of their times; lets the oldest go beyond the limits.
     pub(super) fn add(&mut self, lines: Vec<LogLine>) {
-        let mut is_behind = false;
+        let newest = self.entries.back().map(|last| last.line.at);
+        let oldest = lines.first().map(|line| line.at);
         for line in lines {
-            let entry = Entry {
+            self.bytes += size(&line);
+            self.entries.push_back(Entry {
                 number: self.next_number,
-                is_wanted: self.filter.takes(&line),
+                is_wanted: None,
                 line,
-            };
+            });
             self.next_number += 1;
-            self.bytes += size(&entry.line);
-            let is_last = self
-                .entries
-                .back()
-                .is_none_or(|last| last.line.at <= entry.line.at);
-            if is_last {
-                if entry.is_wanted {
-                    self.wanted.push_back(self.dropped + self.entries.len());
-                }
-                self.entries.push_back(entry);
-            } else {
-                let at = entry.line.at;
-                let place = self.entries.partition_point(|other| other.line.at <= at);
-                self.entries.insert(place, entry);
-                is_behind = true;
-            }
+            self.unjudged += 1;
         }
-        if is_behind {
-            self.list_wanted();
+        if let (Some(newest), Some(oldest)) = (newest, oldest)
+            && oldest < newest
+        {
+            self.sort_from(oldest);
         }
         self.drop_oldest();
+        self.judge_part();
+    }
+
+    /// Two runs in order become one: a stable sort merges them, and moves each entry a few times at most.
+    fn sort_from(&mut self, oldest: DateTime<Utc>) {
+        let entries = self.entries.make_contiguous();
+        let begin = entries
+            .iter()
+            .position(|entry| entry.line.at > oldest)
+            .unwrap_or(entries.len());
+        if let Some(late) = entries.get_mut(begin..) {
+            late.sort_by_key(Entry::key);
+        }
+        #[cfg(test)]
+        {
+            self.sorted += 1;
+        }
     }
 
     fn drop_oldest(&mut self) {
@@ -81,27 +96,48 @@ impl Lines {
                 break;
             };
             self.bytes -= size(&gone.line);
-            if self.wanted.front() == Some(&self.dropped) {
-                self.wanted.pop_front();
-            }
+            self.unjudged -= usize::from(gone.is_wanted.is_none());
             self.dropped += 1;
         }
     }
 
-    /// Takes another filter. One that takes less looks only at the lines that the last one took.
+    /// Takes another filter. One that takes less judges only the lines that the last one took, one that takes more
+    /// only the others.
     pub(super) fn set_filter(&mut self, filter: LogFilter) {
-        let is_narrower = narrows(&self.filter, &filter);
+        let before = self.search.filter();
+        let (is_narrower, is_wider) = (narrows(before, &filter), narrows(&filter, before));
+        self.unjudged = 0;
         for entry in &mut self.entries {
-            entry.is_wanted = (entry.is_wanted || !is_narrower) && filter.takes(&entry.line);
+            let stays = |is_wanted: &bool| if *is_wanted { is_wider } else { is_narrower };
+            entry.is_wanted = entry.is_wanted.filter(stays);
+            self.unjudged += usize::from(entry.is_wanted.is_none());
         }
-        self.filter = filter;
-        self.list_wanted();
+        self.search = LogSearch::new(filter);
+        self.judge_part();
     }
 
-    fn list_wanted(&mut self) {
+    /// Whether lines are still to be judged.
+    pub(super) const fn is_judging(&self) -> bool {
+        self.unjudged > 0
+    }
+
+    /// Judges further lines, the newest first.
+    pub(super) fn judge_part(&mut self) {
+        let has_texts = !self.search.filter().texts.is_empty();
+        let mut left = PART_BYTES;
+        for entry in self.entries.iter_mut().rev() {
+            if self.unjudged == 0 || left == 0 {
+                break;
+            }
+            if entry.is_wanted.is_none() {
+                entry.is_wanted = Some(self.search.takes(&entry.line));
+                self.unjudged -= 1;
+                left = left.saturating_sub(if has_texts { size(&entry.line) } else { 0 });
+            }
+        }
         let first = self.dropped;
         let wanted = self.entries.iter().enumerate();
-        let wanted = wanted.filter(|(_, entry)| entry.is_wanted);
+        let wanted = wanted.filter(|(_, entry)| entry.is_wanted == Some(true));
         self.wanted = wanted.map(|(place, _)| first + place).collect();
     }
 
@@ -126,7 +162,7 @@ impl Lines {
     }
 
     pub(super) const fn filter(&self) -> &LogFilter {
-        &self.filter
+        self.search.filter()
     }
 
     fn entry(&self, row: usize) -> Option<&Entry> {
@@ -225,6 +261,9 @@ mod tests {
                 line(number, &format!("{parity} {number}"))
             };
             lines.add(block.map(written).collect());
+            while lines.is_judging() {
+                lines.judge_part();
+            }
         }
         assert_eq!((lines.kept(), lines.dropped()), (LINES_MAX, LINES_MAX / 2));
         assert_eq!(lines.len(), LINES_MAX / 2);
@@ -238,6 +277,51 @@ mod tests {
         lines.add((0..300).map(|secs| line(secs, &long)).collect());
         assert!(lines.bytes <= BYTES_MAX && lines.dropped() > 0);
         assert!(lines.kept() > 100, "no more than is needed goes");
+    }
+
+    /// The log of one function was read to its end, and the one of another in parts.
+    #[test]
+    fn lines_before_many_others_are_brought_into_order_once_a_read() {
+        let mut lines = Lines::default();
+        let of = |function, secs| {
+            let at = DateTime::from_timestamp(secs, 0).unwrap();
+            LogLine::parse(function, at, "a line")
+        };
+        lines.add((0..8_000).map(|secs| of(LogFunction::Api, secs)).collect());
+        for read in 0..3 {
+            let secs = (read * 1_000)..((read + 1) * 1_000);
+            lines.add(secs.map(|secs| of(LogFunction::Ingest, secs)).collect());
+        }
+        assert_eq!(lines.sorted, 3);
+        let all: Vec<_> = lines.rows(0).map(|line| (line.at, line.function)).collect();
+        assert_eq!(all.len(), 11_000);
+        // Of one time the one that came first.
+        assert!(all.is_sorted_by(|one, next| (one.0, next.1) <= (next.0, one.1)));
+    }
+
+    #[test]
+    fn filter_is_applied_in_parts_the_newest_lines_first_and_keeps_what_it_knows() {
+        let mut lines = Lines::default();
+        let of = |secs: i64| line(secs, &format!("{}{}", "x".repeat(60_000), secs % 2));
+        lines.add((0..10).map(of).collect());
+        lines.add((10..60).map(of).collect());
+        while lines.is_judging() {
+            lines.judge_part();
+        }
+        assert_eq!(lines.len(), 60, "no filter");
+        lines.set_filter(of_text("x1"));
+        assert!(lines.is_judging() && lines.len() < 30);
+        assert!(lines.rows(0).all(|line| line.text.ends_with("x1")));
+        assert_eq!(lines.rows(0).last().unwrap().at, line(59, "").at);
+        let mut parts = 0;
+        while lines.is_judging() {
+            lines.judge_part();
+            parts += 1;
+        }
+        assert_eq!((lines.len(), parts > 1), (30, true));
+        // What a narrower filter takes, a wider one takes too.
+        lines.set_filter(of_text("x"));
+        assert!(lines.is_judging() && lines.len() >= 30);
     }
 
     #[test]
@@ -290,6 +374,7 @@ mod tests {
                     filter = of_text(&text);
                     lines.set_filter(filter.clone());
                 }
+                prop_assert!(!lines.is_judging());
                 let wanted = model.iter().filter(|line| filter.takes(line));
                 let wanted: Vec<_> = wanted.map(|line| line.text.as_str()).collect();
                 prop_assert_eq!(texts(&lines), wanted);

@@ -12,6 +12,15 @@ use crate::tui::outbox::Outbox;
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 
+/// A log that could not be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) function: LogFunction,
+    pub(super) fault: Fault,
+    /// Whether the next read goes on there.
+    pub(super) is_read_on: bool,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     pub(super) lines: Lines,
@@ -25,8 +34,10 @@ pub(super) struct Reading {
     pub(super) read: Remote<()>,
     /// Whether more lines are there than were read.
     pub(super) is_behind: bool,
+    /// Whether they cannot be read on at once.
+    pub(super) is_held_up: bool,
     /// The logs that could not be read.
-    pub(super) unread: Vec<(LogFunction, Fault)>,
+    pub(super) unread: Vec<Unread>,
     /// Where its answers go.
     reply: Option<fn(Answer<LogRead>) -> Reply>,
     /// From when on it was read.
@@ -74,16 +85,25 @@ impl Reading {
         let Some(read) = taken else {
             return true;
         };
-        self.next = Some(read.next);
         self.is_behind = !read.behind.is_empty();
-        let unread = read.unread.iter();
-        let unread = unread.map(|fault| (fault.function, Fault::from(&fault.error)));
+        self.is_held_up = read.is_held_up();
+        let unread = read.unread.iter().map(|fault| Unread {
+            function: fault.function,
+            fault: Fault::from(&fault.error),
+            is_read_on: read.is_behind(fault),
+        });
         self.unread = unread.collect();
+        self.next = Some(read.next);
         if !read.lines.is_empty() {
             self.lines.add(read.lines);
             self.settle(is_following, height);
         }
         true
+    }
+
+    /// Whether more can be read at once.
+    pub(super) fn goes_on(&self) -> bool {
+        self.is_behind && !self.is_held_up && self.read.error().is_none()
     }
 
     /// Shows lines that are known before they are read.
@@ -108,6 +128,10 @@ impl Reading {
                 let row = self.lines.row_of(key).min(length.saturating_sub(1));
                 self.list.offset = row.saturating_sub(row_on_screen);
                 self.select(row, height);
+                // Until all are judged it may still be among them.
+                if self.lines.is_judging() {
+                    self.selected = Some(key);
+                }
             }
         }
     }
@@ -124,7 +148,16 @@ impl Reading {
         }
     }
 
-    pub(super) const fn selected_key(&self) -> Option<Key> {
-        self.selected
+    /// Applies the filter to further lines.
+    pub(super) fn judge_part(&mut self, is_following: bool, height: usize) {
+        if self.lines.is_judging() {
+            self.lines.judge_part();
+            self.settle(is_following, height);
+        }
+    }
+
+    /// The key of the row that is selected.
+    pub(super) fn selected_key(&self) -> Option<Key> {
+        self.lines.key(self.list.selected)
     }
 }

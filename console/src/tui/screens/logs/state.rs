@@ -6,6 +6,7 @@ use pipeline::logs::LogLine;
 use super::detail::Detail;
 use super::reading::Reading;
 use super::typing::Typing;
+use crate::tui::remote::Remote;
 
 /// How far back the first read goes: the choices of one key.
 pub(super) const WINDOWS: [Duration; 4] = [
@@ -38,6 +39,8 @@ pub(crate) struct Logs {
     /// Whether the detail replaces the list.
     pub(super) is_open: bool,
     pub(super) is_shown: bool,
+    /// The turn for the next part of the filter.
+    pub(super) turn: Remote<()>,
 }
 
 impl Default for Logs {
@@ -52,6 +55,7 @@ impl Default for Logs {
             detail: None,
             is_open: false,
             is_shown: false,
+            turn: Remote::default(),
         }
     }
 }
@@ -79,6 +83,13 @@ impl Logs {
     /// Whether what is shown is a tail that is followed.
     pub(super) const fn follows(&self) -> bool {
         self.is_following && self.request.is_none()
+    }
+
+    /// Whether the filter is still to be applied to lines.
+    pub(super) fn is_judging(&self) -> bool {
+        let of_request = self.request.as_ref();
+        let is_judging = |reading: &Reading| reading.lines.is_judging();
+        is_judging(&self.tail) || of_request.is_some_and(|it| is_judging(&it.reading))
     }
 
     pub(super) fn window(&self) -> Duration {

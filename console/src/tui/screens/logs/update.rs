@@ -18,7 +18,7 @@ use crate::tui::handover::Handover;
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
 use crate::tui::polling::fresh;
-use crate::tui::request::{Answer, Reply};
+use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
 use crate::tui::theme::{Theme, Tone};
@@ -50,6 +50,7 @@ impl Screen for Logs {
             ScreenEvent::Tick => self.tick(context),
             ScreenEvent::Drag(_) => {}
         }
+        self.ask_for_turn(context);
     }
 
     fn view(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
@@ -127,6 +128,26 @@ impl Logs {
             is_prefilled,
         });
         self.settle_layout(context);
+        self.ask_for_turn(context);
+    }
+
+    /// A part of the filter at a time: keys and frames come between.
+    fn ask_for_turn(&mut self, context: &mut UpdateContext<'_>) {
+        if self.is_judging() && !self.turn.is_loading() {
+            let turn = &mut self.turn;
+            context.outbox.fetch(turn, Reply::LogsTurn, Request::Turn);
+        }
+    }
+
+    pub(crate) fn turn_came(&mut self, answer: Answer<()>, context: &mut UpdateContext<'_>) {
+        self.turn.settle(answer, context.now);
+        let (is_following, height) = (self.is_following, self.height(context));
+        self.tail.judge_part(is_following, height);
+        if let Some(of_request) = &mut self.request {
+            of_request.reading.judge_part(false, height);
+        }
+        self.settle_layout(context);
+        self.ask_for_turn(context);
     }
 
     fn enter(&mut self, context: &mut UpdateContext<'_>) {
@@ -154,17 +175,24 @@ impl Logs {
     }
 
     fn tick(&mut self, context: &mut UpdateContext<'_>) {
-        if !self.is_shown || !self.follows() {
+        if !self.is_shown {
             return;
         }
-        let has_failed = self.tail.read.error().is_some();
-        let interval = if self.tail.is_behind && !has_failed {
-            Duration::zero()
-        } else {
-            context.pipeline.polling.logs
-        };
-        if self.tail.read.is_due(interval, context.now) {
-            self.tail.read_on(context.outbox);
+        let interval = context.pipeline.polling.logs;
+        if let Some(of_request) = &mut self.request {
+            let reading = &mut of_request.reading;
+            if reading.is_held_up && reading.read.is_due(interval, context.now) {
+                reading.read_on(context.outbox);
+            }
+        } else if self.is_following {
+            let interval = if self.tail.goes_on() {
+                Duration::zero()
+            } else {
+                interval
+            };
+            if self.tail.read.is_due(interval, context.now) {
+                self.tail.read_on(context.outbox);
+            }
         }
     }
 
@@ -173,6 +201,7 @@ impl Logs {
         let is_following = self.is_following;
         if self.tail.came(answer, context.now, (is_following, height)) {
             self.settle_layout(context);
+            self.ask_for_turn(context);
         }
     }
 
@@ -195,10 +224,11 @@ impl Logs {
         }
         let reading = &mut of_request.reading;
         reading.came(answer, context.now, (false, height));
-        if reading.is_behind && reading.read.error().is_none() && !reading.lines.is_full() {
+        if reading.goes_on() && !reading.lines.is_full() {
             reading.read_on(context.outbox);
         }
         self.settle_layout(context);
+        self.ask_for_turn(context);
     }
 
     fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {

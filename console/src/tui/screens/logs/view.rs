@@ -91,7 +91,9 @@ impl Logs {
             let filter = fit(&visible(&reading.filter), FILTER_COLUMNS_MAX);
             pieces.push((filter, theme.key()));
         }
-        if number < reading.lines.kept() {
+        if reading.lines.is_judging() {
+            pieces.push(("still searching".to_owned(), theme.muted()));
+        } else if number < reading.lines.kept() {
             let of = count(reading.lines.kept() as u64);
             pieces.push((format!("of {of} read"), theme.muted()));
         }
@@ -133,9 +135,14 @@ impl Logs {
             );
             lines.extend(hanging(Tone::Bad, &text, theme, width));
         }
-        for (function, fault) in &reading.unread {
-            let text = format!("{function} is not read: {}", visible(&fault.message));
-            let tone = if fault.is_not_configured {
+        for unread in &reading.unread {
+            let what = match unread.is_read_on {
+                true => "is read on later",
+                false => "is not read",
+            };
+            let message = visible(&unread.fault.message);
+            let text = format!("{} {what}: {message}", unread.function);
+            let tone = if unread.fault.is_not_configured {
                 Tone::Muted
             } else {
                 Tone::Warning
@@ -182,6 +189,10 @@ impl Logs {
         let reading = self.reading();
         let kept = reading.lines.kept();
         let lines = match &reading.read {
+            _ if reading.lines.is_judging() => vec![Line::from(vec![
+                Span::raw(format!("Searching {} for ", counted(kept as u64, "line"))),
+                Span::styled(visible(&reading.filter), theme.key()),
+            ])],
             _ if kept > 0 => vec![
                 Line::from(vec![
                     Span::raw(format!("None of {} matches ", counted(kept as u64, "line"))),

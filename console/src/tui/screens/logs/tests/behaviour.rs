@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, MouseEventKind};
 use pipeline::environment::Environment;
 use pipeline::logs::{LogFunction, LogTail};
 
-use super::fixtures::{REQUEST, batch, denied, late, line, lines, open, read, unread};
+use super::fixtures::{REQUEST, batch, denied, late, line, lines, open, read, throttled, unread};
 use crate::tui::patch::Query;
 use crate::tui::screen_id::ScreenId;
-use crate::tui::testing::{Harness, LOGS, RECEIVE, SEARCH, TIME_LINE, environment, now};
+use crate::tui::testing::{Harness, LOGS, RECEIVE, SEARCH, TIME_LINE, TURN, environment, now};
 
 /// The row that is marked as selected.
 fn selected(harness: &Harness) -> String {
@@ -320,4 +320,78 @@ fn nothing_is_called_unlogged_that_was_not_read() {
     let text = harness.text();
     assert!(!text.contains("logged nothing"), "{text}");
     assert!(text.contains("there is more to read"), "{text}");
+}
+
+#[test]
+fn throttled_log_is_read_on_after_the_interval_and_named_until_then() {
+    let held_up = || {
+        let mut read = read(Vec::new());
+        read.behind = vec![LogFunction::Ingest];
+        read.unread = vec![throttled()];
+        read
+    };
+    let mut harness = ready(160, 45);
+    harness.pass(1);
+    harness.answer(&LOGS, Ok(held_up()));
+    harness.tick();
+    assert_eq!(harness.count(&LOGS), 0, "not at once");
+    let text = harness.text();
+    assert!(text.contains("ingest is read on later: "), "{text}");
+    harness.pass(1);
+    harness.answer(&LOGS, Ok(read(Vec::new())));
+    assert!(!harness.text().contains("is read on later"));
+    // The lines of a request are read on as well.
+    harness.keys("kki");
+    harness.answer(&LOGS, Ok(held_up()));
+    assert_eq!(harness.count(&LOGS), 0, "not at once");
+    harness.pass(1);
+    harness.answer(&LOGS, Ok(read(vec![batch(21, REQUEST, 1)])));
+    harness.pass(60);
+    assert_eq!(harness.count(&LOGS), 0, "it was read to its end");
+}
+
+/// Sixty lines that are too long to be searched at once.
+fn with_long_lines() -> Harness {
+    let mut harness = open(160, 45);
+    let long = "x".repeat(60_000);
+    let lines = (0..60).map(|number| line(number, LogFunction::Api, &format!("{number}. {long}")));
+    harness.answer(&LOGS, Ok(read(lines.collect())));
+    assert_eq!(harness.count(&TURN), 0, "no text is searched");
+    harness
+}
+
+/// Lets the filter come to its end; returns in how many turns.
+fn searched(harness: &mut Harness) -> usize {
+    let mut turns = 0;
+    while harness.count(&TURN) > 0 {
+        assert_eq!(harness.count(&TURN), 1, "one at a time");
+        harness.answer(&TURN, Ok(()));
+        turns += 1;
+    }
+    turns
+}
+
+#[test]
+fn filter_of_many_lines_is_applied_in_turns_and_says_nothing_of_what_was_not_searched() {
+    let mut harness = with_long_lines();
+    harness.keys("/y");
+    let text = harness.text();
+    assert!(text.contains("Searching 60 lines for y"), "{text}");
+    // Keys come between, and the newest filter is the one that goes on.
+    harness.keys("z");
+    assert!(searched(&mut harness) > 1);
+    let text = harness.text();
+    assert!(text.contains("None of 60 lines matches yz"), "{text}");
+}
+
+#[test]
+fn selection_stays_on_its_line_while_the_filter_is_applied() {
+    let mut harness = with_long_lines();
+    harness.press('g');
+    assert!(selected(&harness).contains(" 0. "));
+    harness.keys("/xx");
+    assert!(harness.text().contains("still searching"));
+    assert!(!selected(&harness).contains(" 0. "), "it is judged last");
+    searched(&mut harness);
+    assert!(selected(&harness).contains(" 0. "));
 }

@@ -99,3 +99,12 @@ pub(super) fn unread() -> LogFault {
         ),
     }
 }
+
+/// A log whose reading CloudWatch throttled.
+pub(super) fn throttled() -> LogFault {
+    let attempt = Attempt::start("ask logs for FilterLogEvents", "https://logs.example");
+    LogFault {
+        function: LogFunction::Ingest,
+        error: attempt.refused("ThrottlingException: Rate exceeded"),
+    }
+}
