@@ -200,7 +200,8 @@ fn stopped_ingest_fails_the_stored_hop_and_a_dead_letter_is_named_where_it_is_se
 }
 
 #[test]
-fn stopped_database_fails_the_stored_hop_with_the_cause_and_an_unknown_topic_is_not_asked() {
+fn stopped_database_leaves_the_stored_hop_unseen_with_the_cause_and_an_unknown_topic_is_not_asked()
+{
     let _machine = machine::alone();
     let runtime = Runtime::new().unwrap();
     let stack = runtime.block_on(stack::start());
@@ -210,12 +211,17 @@ fn stopped_database_fails_the_stored_hop_with_the_cause_and_an_unknown_topic_is_
     runtime.block_on(stack.postgres().stop_server()).unwrap();
     let (code, probe) = program.json(&["probe", "--timeout", "6s"]);
     let failure = &probe["failure"];
-    assert_eq!((code, &failure["hop"]), (1, &json!("stored")), "{probe}");
+    assert_eq!((code, &failure["hop"]), (3, &json!("stored")), "{probe}");
+    assert_eq!(
+        failure["reason"], "not-seen",
+        "the event may be stored later"
+    );
     let detail = failure["detail"].as_str().unwrap();
     assert!(
-        detail.starts_with("not in the ledger within 6 s; the last look-up failed: "),
+        detail.starts_with("not seen in the ledger within 6 s; the last look-up "),
         "{detail}"
     );
+    assert!(detail.ends_with("the ledger was never read"), "{detail}");
     runtime.block_on(stack.stop()).unwrap();
     let (code, probe) = program.json(&["probe"]);
     let failure = &probe["failure"];

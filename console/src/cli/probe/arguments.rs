@@ -14,15 +14,17 @@ Examples:
   opsconsole --env production probe --every 5m --confirm production --reason 'release 118'
 
 Publishes one event and follows it through every hop: the topic confirms it (at most 5 s), the
-ledger has it, the API answers with its record (--timeout for each of these two). With --every the
+ledger has it, the API answers with its record (--timeout for each of these two). An event whose
+publication had no answer is followed all the same: SNS may have taken it. With --every the
 next one is published so long after the one before, or after its end where that is later; each is
 one line, and the end sums up the last 10000: p50, p99 and the longest of each hop. ^C ends it with
 the sum.
 
 Times. published, stored, readable and total are measured by one clock of this machine. `stored` is
-when a look-up found the event: look-ups are 0.1 s to 1 s apart. `ingested` is when the database
-wrote it, by the database's clock; the difference of the clocks is measured after each probe, shown
-with its uncertainty, and taken off.
+when a look-up found the event: look-ups are 0.1 s to 1 s apart; it is measured from the answer of
+SNS, or from the request where none came. `ingested` is when the database wrote it, by the
+database's clock; the difference of the clocks is measured after each probe, shown with its
+uncertainty, and taken off. A value below zero is not in the sum of a series.
 
 It is a change: it needs what `publish` needs, in production too, and each probe is a publication in
 the audit log. Its event has the type opsconsole.probe, the subject opsconsole-probe, the source
@@ -40,14 +42,16 @@ JSON output: an object for each probe: {\"kind\": \"probe\", \"environment\", \"
 \"record_id\", \"ingested_at\", \"ingested_ms\"}, \"readable\": {\"ms\", \"answer_ms\"}, \"total_ms\",
 \"has_api\", \"failure\": {\"hop\", \"reason\", \"detail\"}, \"database_clock\": {\"ahead_ms\",
 \"uncertainty_ms\"}, \"is_slow\"}; null where a hop was not seen, has no failure or is not known. hop is
-\"published\", \"stored\" or \"readable\"; reason is \"not-asked\", \"refused\", \"time-over\" or
-\"dead-letter\". With --every each is a line, and the last line is {\"kind\": \"summary\",
-\"probes\", \"kept\", \"failed\", \"slow\", \"measures\": [{\"measure\", \"count\", \"p50_ms\", \"p99_ms\",
+\"published\", \"stored\" or \"readable\"; reason is \"not-asked\" (the request did not reach the topic),
+\"refused\", \"unknown\" (no answer, and the event was not seen), \"time-over\", \"not-seen\" (the ledger
+did not answer at the end) or \"dead-letter\". published is null too where SNS did not answer and the
+event was found. With --every each is a line, and the last line is {\"kind\": \"summary\", \"probes\",
+\"kept\", \"failed\", \"slow\", \"measures\": [{\"measure\", \"count\", \"p50_ms\", \"p99_ms\",
 \"max_ms\"}]}.
 Exit code 0 where all were readable within their limits; 1 where one failed or was slower than
---fail-over; 3 where the topic could not be reached and no other failed; 130 where it was ended
-before --count, or before its only probe. Without an API in the environment `stored` is the last
-hop.";
+--fail-over; 3 where nothing certain is known of one and no other failed (reason not-asked, unknown
+or not-seen); 130 where it was ended before --count, or before its only probe. Without an API in the
+environment `stored` is the last hop.";
 
 /// Shortest and longest time between two probes.
 const EVERY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(86_400)];

@@ -43,8 +43,8 @@ struct Tally {
     made: u32,
     /// Those that failed or were too slow.
     bad: u32,
-    /// Those whose topic could not be reached.
-    unasked: u32,
+    /// Those that say nothing certain of the pipeline.
+    uncertain: u32,
     /// Whether a signal ended it before its last probe.
     is_cut: bool,
 }
@@ -114,8 +114,8 @@ impl Tally {
     fn add(&mut self, probe: &Probe, fail_over: Option<Duration>) {
         self.made = self.made.saturating_add(1);
         let is_slow = fail_over.is_some_and(|limit| probe.is_slower_than(limit));
-        if probe.is_unasked() {
-            self.unasked = self.unasked.saturating_add(1);
+        if probe.is_uncertain() {
+            self.uncertain = self.uncertain.saturating_add(1);
         } else if probe.failure.is_some() || is_slow {
             self.bad = self.bad.saturating_add(1);
         }
@@ -128,7 +128,7 @@ fn exit(tally: Tally, last: Option<u32>) -> Exit {
         Exit::Failed
     } else if tally.is_cut && (last.is_some() || tally.made == 0) {
         Exit::Interrupted
-    } else if tally.unasked > 0 {
+    } else if tally.uncertain > 0 {
         Exit::Unreachable
     } else {
         Exit::Done
@@ -169,10 +169,10 @@ mod tests {
 
     #[test]
     fn exit_is_of_the_worst_probe_and_a_signal_is_the_usual_end_of_a_series_without_one() {
-        let tally = |made, bad, unasked, is_cut| Tally {
+        let tally = |made, bad, uncertain, is_cut| Tally {
             made,
             bad,
-            unasked,
+            uncertain,
             is_cut,
         };
         for (tally, last, expected) in [

@@ -27,6 +27,9 @@ pub(super) fn whole(probe: &Probe, fail_over: Option<Duration>) -> String {
             "published",
             &format!("{took}  message {}", hop.sns_message_id),
         );
+    } else if probe.stored.is_some() {
+        let why = "       -  SNS did not answer; stored is measured from the request";
+        text += &line("published", why);
     }
     if let (Some(took), Some(hop)) = (of(Measure::Stored), &probe.stored) {
         text += &line("stored", &format!("{took}  record {}", hop.record_id));
@@ -50,7 +53,7 @@ pub(super) fn whole(probe: &Probe, fail_over: Option<Duration>) -> String {
     }
     if let Some(failure) = &probe.failure {
         text += &line("failed at", &reason(failure));
-        if probe.published.is_some() {
+        if probe.may_be_stored() {
             let (source, id) = (&probe.key.source, &probe.key.id);
             text += &line("next", &format!("opsconsole trace {source} {id}"));
         }
@@ -144,7 +147,8 @@ fn ingested(probe: &Probe) -> Option<String> {
             signed(after),
             latency(clock.uncertainty)
         ),
-        (Some(_) | None, _) => {
+        (None, Some(_)) => format!("       -  {at} by the database's clock"),
+        (Some(_) | None, None) => {
             format!("       -  {at} by the database's clock, which could not be compared")
         }
     })
@@ -236,10 +240,19 @@ mod tests {
             ..readable()
         };
         let slow = Some(Duration::from_millis(300));
+        let unanswered = Probe {
+            published: None,
+            stored: readable().stored.map(|hop| StoredHop {
+                ingested_after: None,
+                ..hop
+            }),
+            ..readable()
+        };
         let whole = [
             whole(&readable(), None),
             whole(&failed(), None),
             whole(&without_api, slow),
+            whole(&unanswered, None),
         ];
         insta::assert_snapshot!("probe_whole", whole.join("\n"));
         let mut ring = ProbeRing::new(2);

@@ -1,8 +1,8 @@
 //! One probe: its event is published and followed to the API.
 //!
 //! Invariant: nothing is published where the way of the event could not be seen, or a change is not permitted. Once it
-//! is published, every failure is one of a hop, and never an error. A cancelled probe ends within the limit of a
-//! publication.
+//! may be published, every failure is one of a hop, and never an error; one of which nothing was seen says so. A
+//! cancelled probe ends within the limit of a publication.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::clock::DatabaseClock;
 use super::event::ProbeEvent;
+use super::look_ups::LookUps;
 use super::seen::{
     FailureReason, Probe, ProbeFailure, ProbeHop, PublishedHop, ReadableHop, StoredHop,
 };
@@ -27,6 +28,17 @@ const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 const NO_ANSWER: &str = "no answer";
+
+/// An event that was published, or may have been.
+struct Sent {
+    event: ProbeEvent,
+    /// The answer of SNS, or why there is none.
+    published: Result<Published, String>,
+    /// From when on `stored` is measured: the answer, else the request.
+    measured_from: Instant,
+    /// When there was an answer, or none was waited for any more.
+    ended_at: Instant,
+}
 
 /// How one probe is made.
 #[derive(Clone, Copy, Debug)]
@@ -74,40 +86,45 @@ impl Pipeline {
             database_clock: None,
         };
         let details = json!({ "event": ::event::peek_identity(&event.body), "probe": true });
-        let (published, published_at) = match self.publish_timed(&event.body, details, cancel).await
-        {
-            Ok(published) => published,
+        let requested_at = Instant::now();
+        let answer = self.publish_timed(&event.body, details, cancel).await;
+        let sent = match answer {
+            Ok((published, answered_at)) => {
+                probe.published = Some(PublishedHop {
+                    took: published.latency,
+                    sns_message_id: published.sns_message_id.clone(),
+                    acknowledged_at: published.acknowledged_at,
+                });
+                Sent {
+                    event,
+                    published: Ok(published),
+                    measured_from: answered_at,
+                    ended_at: answered_at,
+                }
+            }
             Err(_) if cancel.is_cancelled() => return Ok(None),
+            // SNS may have taken it: its way shows that.
+            Err(error) if error.may_have_happened() => Sent {
+                event,
+                published: Err(error.to_string()),
+                measured_from: requested_at,
+                ended_at: Instant::now(),
+            },
             Err(error) => {
                 probe.failure = Some(not_published(error)?);
                 return Ok(Some(probe));
             }
         };
-        probe.published = Some(PublishedHop {
-            took: published.latency,
-            sns_message_id: published.sns_message_id.clone(),
-            acknowledged_at: published.acknowledged_at,
-        });
         // The futures of the AWS clients are large.
-        let following =
-            Box::pin(self.follow(&event, &published, published_at, settings, &mut probe));
+        let following = Box::pin(self.follow(&sent, settings, &mut probe));
         if cancel.run_until_cancelled(following).await.is_none() {
             return Ok(None);
         }
         Ok(Some(probe))
     }
 
-    async fn follow(
-        &self,
-        event: &ProbeEvent,
-        published: &Published,
-        published_at: Instant,
-        settings: ProbeSettings,
-        probe: &mut Probe,
-    ) {
-        let stored = self
-            .until_stored(event, published, published_at, settings)
-            .await;
+    async fn follow(&self, sent: &Sent, settings: ProbeSettings, probe: &mut Probe) {
+        let stored = self.until_stored(sent, settings, probe.started_at).await;
         let (record_id, seen_at) = match stored {
             Ok(stored) => stored,
             Err(failure) => {
@@ -130,11 +147,14 @@ impl Pipeline {
             Err(failure) => probe.failure = Some(failure),
         }
         probe.database_clock = self.compare_clocks().await;
+        let answered_at = sent.published.as_ref().ok();
+        let answered_at = answered_at.map(|published| published.acknowledged_at);
         let ingested_after = probe.database_clock.and_then(|clock| {
-            ingested_at.map(|at: DateTime<Utc>| clock.here(at) - published.acknowledged_at)
+            let at: DateTime<Utc> = ingested_at?;
+            Some(clock.here(at) - answered_at?)
         });
         probe.stored = Some(StoredHop {
-            took: seen_at - published_at,
+            took: seen_at - sent.measured_from,
             record_id,
             ingested_at,
             ingested_after,
@@ -144,21 +164,21 @@ impl Pipeline {
     /// The record of the event, and when a look-up found it.
     async fn until_stored(
         &self,
-        event: &ProbeEvent,
-        published: &Published,
-        published_at: Instant,
+        sent: &Sent,
         settings: ProbeSettings,
+        started_at: DateTime<Utc>,
     ) -> Result<(RecordId, Instant), ProbeFailure> {
-        let mut last = Some(NO_ANSWER.to_owned());
+        let mut look_ups = LookUps::begin(sent.ended_at);
         let looking = async {
             for number in 0.. {
-                match self.record_of(&event.key).await {
+                look_ups.asks(Instant::now());
+                match self.record_of(&sent.event.key).await {
                     Ok(Some(record_id)) => return Ok((record_id, Instant::now())),
-                    Ok(None) => last = None,
-                    Err(error) => last = Some(error.to_string()),
+                    Ok(None) => look_ups.answered(Instant::now()),
+                    Err(error) => look_ups.failed(error.to_string()),
                 }
                 if settings.search_dead_letters
-                    && let Some(failure) = self.dead(event, published, &mut last).await
+                    && let Some(failure) = self.dead(sent, started_at, &mut look_ups).await
                 {
                     return Err(failure);
                 }
@@ -167,27 +187,39 @@ impl Pipeline {
             // There is no last number.
             std::future::pending().await
         };
-        let left = settings.hop_limit.saturating_sub(published_at.elapsed());
+        let left = settings.hop_limit.saturating_sub(sent.ended_at.elapsed());
         let found = timeout(left, looking).await;
         found.unwrap_or_else(|_| {
-            let what = "not in the ledger";
-            Err(time_over(
-                ProbeHop::Stored,
-                what,
-                settings.hop_limit,
-                last.map(|cause| format!("the last look-up failed: {cause}")),
-            ))
+            let (reason, detail) = look_ups.ended(Instant::now(), settings.hop_limit);
+            Err(match &sent.published {
+                Ok(_) => ProbeFailure {
+                    hop: ProbeHop::Stored,
+                    reason,
+                    detail,
+                },
+                Err(no_answer) => ProbeFailure {
+                    hop: ProbeHop::Published,
+                    reason: FailureReason::Unknown,
+                    detail: format!("{no_answer}; {detail}"),
+                },
+            })
         })
     }
 
     /// The failure, where the event is found among the dead letters.
     async fn dead(
         &self,
-        event: &ProbeEvent,
-        published: &Published,
-        last: &mut Option<String>,
+        sent: &Sent,
+        started_at: DateTime<Utc>,
+        look_ups: &mut LookUps,
     ) -> Option<ProbeFailure> {
-        match self.trace_unstored(&event.body, published).await {
+        // By its body; without an answer of SNS there is no id, and the search begins with the request.
+        let published = sent.published.clone().unwrap_or_else(|_| Published {
+            sns_message_id: sent.event.key.id.clone(),
+            acknowledged_at: started_at,
+            latency: Duration::ZERO,
+        });
+        match self.trace_unstored(&sent.event.body, &published).await {
             Ok(TraceState::Dead {
                 message_id, reason, ..
             }) => Some(ProbeFailure {
@@ -208,7 +240,7 @@ impl Pipeline {
                 | TraceState::Stored { .. },
             ) => None,
             Err(error) => {
-                *last = Some(error.to_string());
+                look_ups.not_searched(error.to_string());
                 None
             }
         }
@@ -278,7 +310,7 @@ impl Pipeline {
     }
 }
 
-/// The failure of the first hop; an error where nothing was tried.
+/// The failure of the first hop, which surely did not happen; an error where nothing was tried.
 fn not_published(error: PipelineError) -> Result<ProbeFailure, PipelineError> {
     let reason = match error.kind {
         PipelineErrorKind::NotConfigured | PipelineErrorKind::NotPermitted => return Err(error),
@@ -310,83 +342,4 @@ fn pause(number: u32) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Authority;
-    use crate::audit::AuditLog;
-    use crate::environment::Environment;
-
-    const SETTINGS: ProbeSettings = ProbeSettings {
-        hop_limit: Duration::from_secs(1),
-        search_dead_letters: false,
-    };
-
-    #[test]
-    fn pause_grows_to_its_limit() {
-        let millis = |number| pause(number).as_millis();
-        assert_eq!([0, 4, 5, 10, 15].map(millis), [100, 100, 200, 400, 800]);
-        assert_eq!([20, 1_000, u32::MAX].map(millis), [1_000; 3]);
-    }
-
-    #[tokio::test]
-    async fn nothing_is_published_where_nobody_could_see_it_or_it_is_forbidden() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = AuditLog::in_folder(folder.path());
-        let refusal = async |environment: Environment| {
-            let pipeline = Pipeline::connect(&environment).unwrap();
-            let pipeline = pipeline.with_authority(Authority {
-                log: Some(log.clone()),
-                ..Authority::default()
-            });
-            let never = CancellationToken::new();
-            pipeline
-                .publish_probe(SETTINGS, &never)
-                .await
-                .unwrap_err()
-                .kind
-        };
-        let blind = Environment {
-            api_url: None,
-            database_url: None,
-            ..Environment::example()
-        };
-        assert_eq!(refusal(blind).await, PipelineErrorKind::NotConfigured);
-        let seen = Environment {
-            api_url: Some("http://127.0.0.1:1".to_owned()),
-            ..Environment::example()
-        };
-        let read_only = Environment {
-            read_only: true,
-            ..seen.clone()
-        };
-        let production = Environment {
-            is_production: true,
-            ..seen
-        };
-        for environment in [read_only, production] {
-            assert_eq!(refusal(environment).await, PipelineErrorKind::NotPermitted);
-        }
-        assert!(log.read().unwrap().entries.is_empty());
-    }
-
-    #[tokio::test]
-    async fn topic_that_cannot_be_reached_is_not_asked_and_a_cancelled_probe_is_none() {
-        let environment = Environment {
-            endpoint_url: Some("http://127.0.0.1:1".to_owned()),
-            api_url: Some("http://127.0.0.1:1".to_owned()),
-            ..Environment::example()
-        };
-        let pipeline = Pipeline::connect(&environment).unwrap();
-        let cancel = CancellationToken::new();
-        let probe = pipeline
-            .publish_probe(SETTINGS, &cancel)
-            .await
-            .unwrap()
-            .unwrap();
-        assert!(probe.is_unasked());
-        let failure = probe.failure.unwrap();
-        assert_eq!(failure.hop, ProbeHop::Published);
-        cancel.cancel();
-        assert_eq!(pipeline.publish_probe(SETTINGS, &cancel).await, Ok(None));
-    }
-}
+mod tests;

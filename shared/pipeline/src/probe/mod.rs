@@ -7,6 +7,7 @@
 mod clock;
 mod event;
 mod follow;
+mod look_ups;
 mod millis;
 mod ring;
 mod seen;

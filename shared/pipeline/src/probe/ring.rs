@@ -125,7 +125,7 @@ pub struct MeasureSummary {
 #[cfg(test)]
 mod tests {
     use ::event::EventKey;
-    use chrono::DateTime;
+    use chrono::{DateTime, TimeDelta};
     use proptest::prelude::*;
 
     use super::*;
@@ -205,6 +205,23 @@ mod tests {
             prop_assert_eq!(total.max, max.map(Duration::from_millis));
             prop_assert_eq!(total.count, summary.kept - summary.failed);
         }
+    }
+
+    #[test]
+    fn insert_before_the_answer_of_sns_is_not_measured_and_never_zero() {
+        let mut ring = ProbeRing::new(3);
+        for micros in [-20_000, -1, 40_000] {
+            let mut early = probe(0, 100);
+            let stored = early.stored.as_mut().unwrap();
+            stored.ingested_after = Some(TimeDelta::microseconds(micros));
+            ring.push(early);
+        }
+        let summary = ring.summary(None);
+        let ingested = summary.measures.iter();
+        let mut ingested = ingested.filter(|one| one.measure == Measure::Ingested);
+        let ingested = ingested.next().unwrap();
+        let measured = Some(Duration::from_millis(40));
+        assert_eq!((ingested.count, ingested.p50), (1, measured));
     }
 
     #[test]

@@ -43,9 +43,11 @@ impl ProbeHop {
 pub enum Measure {
     /// From the request to the answer of SNS.
     Published,
-    /// From that answer to the insert of the record by the database's clock, as far as the clocks are known.
+    /// From that answer to the insert of the record by the database's clock, as far as the clocks are known. Not measured
+    /// where that is below zero.
     Ingested,
-    /// From that answer until a look-up found it: later than the insert by at most a pause between two look-ups.
+    /// From that answer, or from the request where none came, until a look-up found it: later than the insert by at most a
+    /// pause between two look-ups.
     Stored,
     /// From then until the API answered with its record.
     Readable,
@@ -91,7 +93,7 @@ pub struct PublishedHop {
 /// The ledger has the event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StoredHop {
-    /// From the answer of SNS until a look-up found it, by this machine's clock.
+    /// From the answer of SNS, or from the request where none came, until a look-up found it, by this machine's clock.
     #[serde(rename = "ms", serialize_with = "millis")]
     pub took: Duration,
     /// The record.
@@ -99,7 +101,8 @@ pub struct StoredHop {
     /// Time of the insert, by the database's clock; `None` where the record was not read.
     pub ingested_at: Option<DateTime<Utc>>,
     /// From the answer of SNS to the insert, with the difference of the clocks taken off: as uncertain as that is, and
-    /// below zero where SNS had delivered before it answered. `None` where the clocks were not compared.
+    /// below zero where SNS had delivered before it answered. `None` where it did not answer, or the clocks were not
+    /// compared.
     #[serde(rename = "ingested_ms", serialize_with = "signed_millis_or_null")]
     pub ingested_after: Option<TimeDelta>,
 }
@@ -119,12 +122,16 @@ pub struct ReadableHop {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FailureReason {
-    /// SNS could not be reached: nothing of the pipeline is known.
+    /// The request surely did not reach SNS: nothing of the pipeline is known.
     NotAsked,
     /// SNS refused it.
     Refused,
+    /// SNS gave no answer, and the event was not seen: it may have been published.
+    Unknown,
     /// The hop did not happen within its limit.
     TimeOver,
+    /// Whether the hop happened is not known: what would show it was not answered at the end.
+    NotSeen,
     /// The event is a dead letter.
     DeadLetter,
 }
@@ -136,6 +143,8 @@ impl FailureReason {
         match self {
             Self::NotAsked => "not-asked",
             Self::Refused => "refused",
+            Self::Unknown => "unknown",
+            Self::NotSeen => "not-seen",
             Self::TimeOver => "time-over",
             Self::DeadLetter => "dead-letter",
         }
@@ -162,7 +171,7 @@ pub struct Probe {
     pub key: EventKey,
     /// When it began, by this machine's clock.
     pub started_at: DateTime<Utc>,
-    /// The first hop.
+    /// The first hop; `None` also where SNS gave no answer and the event was followed all the same.
     pub published: Option<PublishedHop>,
     /// The second one.
     pub stored: Option<StoredHop>,
@@ -183,11 +192,8 @@ impl Probe {
         let (published, stored) = (self.published.as_ref(), self.stored.as_ref());
         match measure {
             Measure::Published => published.map(|hop| hop.took),
-            // Below zero is within the uncertainty of the clocks, or before the answer of SNS.
-            Measure::Ingested => {
-                let after = stored?.ingested_after?;
-                Some(after.to_std().unwrap_or_default())
-            }
+            // Below zero is within the uncertainty of the clocks, or before the answer of SNS: no time that it took.
+            Measure::Ingested => stored?.ingested_after?.to_std().ok(),
             Measure::Stored => stored.map(|hop| hop.took),
             Measure::Readable => self.readable.as_ref().map(|hop| hop.took),
             Measure::Total => self.total(),
@@ -205,14 +211,31 @@ impl Probe {
             None if self.has_api => return None,
             None => Duration::ZERO,
         };
-        Some(self.published.as_ref()?.took + self.stored.as_ref()?.took + read)
+        // Without an answer of SNS the next hop is measured from the request.
+        let published = self.published.as_ref().map(|hop| hop.took);
+        Some(published.unwrap_or_default() + self.stored.as_ref()?.took + read)
     }
 
-    /// Whether nothing of the pipeline is known because the topic could not be reached.
+    /// Whether it did not come to its end, and that says nothing certain of the pipeline.
     #[must_use]
-    pub fn is_unasked(&self) -> bool {
+    pub fn is_uncertain(&self) -> bool {
+        self.failure
+            .as_ref()
+            .is_some_and(|failure| match failure.reason {
+                FailureReason::NotAsked | FailureReason::Unknown | FailureReason::NotSeen => true,
+                FailureReason::Refused | FailureReason::TimeOver | FailureReason::DeadLetter => {
+                    false
+                }
+            })
+    }
+
+    /// Whether its event was published, or may have been.
+    #[must_use]
+    pub fn may_be_stored(&self) -> bool {
         let failure = self.failure.as_ref();
-        failure.is_some_and(|failure| failure.reason == FailureReason::NotAsked)
+        self.published.is_some()
+            || self.stored.is_some()
+            || failure.is_some_and(|failure| failure.reason == FailureReason::Unknown)
     }
 
     /// Whether it came to its end, and took longer than this.
