@@ -1,6 +1,7 @@
 //! What a screen may look at, and where it puts what it wants.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
@@ -25,6 +26,8 @@ pub(crate) struct ScreenContext<'a> {
     pub(crate) is_resuming: bool,
     /// Whether messages are being deleted.
     pub(crate) is_deleting: bool,
+    /// How far apart the probes are of the series that runs: this console writes.
+    pub(crate) probing_every: Option<Duration>,
     /// Where the screen is drawn.
     pub(crate) body: Rect,
 }

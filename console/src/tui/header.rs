@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 use chrono::{DateTime, Duration, Utc};
 
 use super::context::ScreenContext;
-use super::format::{UNKNOWN, clock, count, count_or_unknown, fit, visible};
+use super::format::{UNKNOWN, clock, count, count_or_unknown, fit, span_secs, visible};
 use super::health::health;
 use super::polling::fresh;
 use super::remote::{Fetched, Remote};
@@ -29,10 +29,13 @@ pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
     let name = if is_narrow { " " } else { " opsconsole " };
     let health = toned(theme, health.tone(), health.label());
     let room = usize::from(area.width);
+    let probing = probing_span(context);
+    let kept = health.width() + probing.as_ref().map_or(0, Span::width);
     let mut spans = vec![
         Span::styled(name, theme.strong()),
-        environment_span(context, room.saturating_sub(health.width() + 5)),
+        environment_span(context, room.saturating_sub(kept + 5)),
     ];
+    spans.extend(probing);
     if context.environment.read_only {
         spans.push(Span::styled(" read-only", theme.muted()));
     }
@@ -55,6 +58,18 @@ pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Re
         spans.push(right);
     }
     canvas.render_widget(Line::from(spans), area);
+}
+
+/// While a series of probes runs, on every screen: this console writes to the environment.
+fn probing_span(context: &ScreenContext<'_>) -> Option<Span<'static>> {
+    let every = span_secs(context.probing_every?.as_secs());
+    let tone = if context.environment.is_production {
+        Tone::Bad
+    } else {
+        Tone::Warning
+    };
+    let text = format!(" probing every {every}");
+    Some(Span::styled(text, context.theme.tone(tone)))
 }
 
 fn environment_span(context: &ScreenContext<'_>, room: usize) -> Span<'static> {

@@ -101,6 +101,7 @@ impl Model {
             pipeline: &self.pipeline,
             is_resuming: self.screens.redrives.is_resuming(),
             is_deleting: self.screens.dead_letters.deletion_progress().is_some(),
+            probing_every: self.screens.probe.series(),
             body,
         }
     }
@@ -118,6 +119,7 @@ impl Model {
             pipeline: &self.pipeline,
             is_resuming: self.screens.redrives.is_resuming(),
             is_deleting: self.screens.dead_letters.deletion_progress().is_some(),
+            probing_every: self.screens.probe.series(),
             body: frame(self.area).body,
         };
         (&mut self.screens, UpdateContext::new(context, outbox))

@@ -240,7 +240,7 @@ impl Sources {
             // Never cut off before its end is in the audit log; what follows ends with the console.
             Request::Probe(to) => {
                 let leaving = self.leaving.clone();
-                self.run(change(Topic), to, move |shared| async move {
+                self.run(change(Source::Probe), to, move |shared| async move {
                     let pipeline = shared.pipeline()?;
                     let probe = pipeline.publish_probe(PROBE, &leaving).await;
                     let probe = probe.map_err(|error| Fault::from(&error))?;
@@ -454,6 +454,28 @@ mod tests {
     }
 
     #[tokio::test]
+    /// The topic takes the request and does not answer.
+    #[tokio::test]
+    async fn probe_under_way_keeps_nobody_from_publishing() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let environment = Environment {
+            endpoint_url: Some(url.clone()),
+            api_url: Some(url),
+            ..Environment::example()
+        };
+        let (sender, _replies) = mpsc::channel(16);
+        let mut sources = Sources::new(environment, Authority::default(), sender);
+        let to = ReplyTo::new(RequestId(1), Reply::Probed);
+        sources.start(Request::Probe(to));
+        let _request = listener.accept().await.unwrap();
+        let topic = sources.permits.of(Source::Topic).unwrap();
+        assert_eq!(topic.available_permits(), 1);
+        let probe = sources.permits.of(Source::Probe).unwrap();
+        assert_eq!(probe.available_permits(), 0, "one at a time");
+        assert!(sources.is_changing(), "its end is waited for");
+    }
+
     async fn changes_are_finished_and_reads_are_not_when_the_console_is_left() {
         let (mut sources, mut replies) = sources();
         sources.run(rules(None, Work::Read), to(1), |_| std::future::pending());

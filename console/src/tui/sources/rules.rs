@@ -33,6 +33,9 @@ pub(super) enum Source {
     Database,
     Api,
     Topic,
+    /// The whole way of one event. It waits for the ledger long after the topic has answered, and must keep nobody from
+    /// publishing.
+    Probe,
     Redrives,
     Journals,
     /// The logs of the functions.
@@ -117,6 +120,7 @@ pub(super) struct Permits {
     database: Arc<Semaphore>,
     api: Arc<Semaphore>,
     topic: Arc<Semaphore>,
+    probe: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
     journals: Arc<Semaphore>,
     logs: Arc<Semaphore>,
@@ -135,6 +139,7 @@ impl Permits {
             database: permits(CONCURRENCY),
             api: permits(1),
             topic: permits(1),
+            probe: permits(1),
             redrives: permits(1),
             journals: permits(1),
             logs: permits(LOG_READS),
@@ -152,6 +157,7 @@ impl Permits {
             Source::Database => &self.database,
             Source::Api => &self.api,
             Source::Topic => &self.topic,
+            Source::Probe => &self.probe,
             Source::Redrives => &self.redrives,
             Source::Journals => &self.journals,
             Source::Logs => &self.logs,

@@ -55,7 +55,7 @@ pub(super) const fn meaning(measure: Measure) -> &'static str {
     match measure {
         Measure::Published => "until SNS answered",
         Measure::Ingested => {
-            "from the answer of SNS to the insert, by the database's clock less the difference"
+            "from the answer of SNS to the insert, by the database's clock less the difference; not below zero"
         }
         Measure::Stored => {
             "from the answer of SNS until a look-up found it; look-ups are 0.1 s to 1 s apart"

@@ -25,6 +25,8 @@ pub(crate) struct Probes {
     pub(super) interval: usize,
     /// Whether one follows the other.
     pub(super) is_running: bool,
+    /// When a series ended because nobody used the console.
+    pub(super) abandoned_at: Option<DateTime<Utc>>,
     /// When the last one began.
     pub(super) begun_at: Option<DateTime<Utc>>,
     /// The hop of the map.
@@ -52,6 +54,7 @@ impl Default for Probes {
             probing: Remote::default(),
             interval: INTERVAL_FIRST,
             is_running: false,
+            abandoned_at: None,
             begun_at: None,
             measure: Measure::Total,
             list: ListState::default(),
@@ -62,6 +65,11 @@ impl Default for Probes {
 }
 
 impl Probes {
+    /// The time between two probes of the series that runs.
+    pub(crate) fn series(&self) -> Option<Duration> {
+        self.is_running.then(|| self.every())
+    }
+
     /// The time between two probes.
     pub(super) fn every(&self) -> Duration {
         let secs = INTERVALS_SECS.get(self.interval).copied();

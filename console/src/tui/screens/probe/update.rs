@@ -8,9 +8,11 @@ use ratatui::layout::{Position, Rect};
 use super::layout::parts;
 use super::state::{Probes, Wanted};
 use crate::tui::context::{ScreenContext, UpdateContext};
+use crate::tui::fault::Fault;
 use crate::tui::format::{span_secs, visible};
 use crate::tui::handover::Handover;
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
+use crate::tui::limits::IDLE_LIMIT;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::screen_id::ScreenId;
 use crate::tui::screens::screen::{Screen, ScreenEvent};
@@ -24,12 +26,7 @@ impl Screen for Probes {
             ScreenEvent::Click(position) => self.click(position, context),
             ScreenEvent::Scroll(_, lines) => self.move_by(lines, context.body),
             ScreenEvent::Resize => self.select(self.list.selected, context.body),
-            ScreenEvent::Tick => {
-                let is_due = self.next_at().is_some_and(|next| context.now >= next);
-                if is_due && !self.probing.is_loading() {
-                    self.probe(context);
-                }
-            }
+            ScreenEvent::Tick => self.tick(context),
             // The question was asked of somebody who looked at it.
             ScreenEvent::Leave => self.question = None,
             ScreenEvent::Drag(_)
@@ -81,6 +78,22 @@ impl Screen for Probes {
 }
 
 impl Probes {
+    fn tick(&mut self, context: &mut UpdateContext<'_>) {
+        if self.is_running && context.is_untouched() {
+            // Nobody looks at it, and it writes and keeps a database awake.
+            self.is_running = false;
+            self.abandoned_at = Some(context.now);
+            let name = visible(&context.environment.name);
+            let idle = span_secs(IDLE_LIMIT.as_secs());
+            let text = format!("the probes of {name} were stopped: no key for {idle}");
+            context.notify(Tone::Warning, text);
+        }
+        let is_due = self.next_at().is_some_and(|next| context.now >= next);
+        if is_due && !self.probing.is_loading() {
+            self.probe(context);
+        }
+    }
+
     fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
         let body = context.body;
         let page = isize::try_from(parts(body).list.height.max(1)).unwrap_or(1);
@@ -135,6 +148,7 @@ impl Probes {
 
     fn begin(&mut self, wanted: Wanted, context: &mut UpdateContext<'_>) {
         self.is_running |= wanted == Wanted::Series;
+        self.abandoned_at = None;
         // One that is under way is the first of the series.
         if !self.probing.is_loading() {
             self.probe(context);
@@ -166,8 +180,9 @@ impl Probes {
         let kept = answer.map(|probe| ring.push(*probe));
         self.probing.settle(kept, context.now);
         self.summary = self.ring.summary(None);
-        if self.probing.error().is_some() {
-            // Nothing was published, and the next one would not be either.
+        // Then the next one would not be published either.
+        let is_forbidden = |fault: &Fault| fault.is_not_permitted || fault.is_not_configured;
+        if self.probing.error().is_some_and(is_forbidden) {
             self.is_running = false;
         }
         // The selection stays on its probe.

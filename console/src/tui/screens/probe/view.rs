@@ -50,7 +50,10 @@ impl Probes {
         let state = match (self.probing.loading_since(), self.next_at()) {
             (Some(since), _) => format!("probing for {}", span_secs(age_secs(since, now))),
             (None, Some(next)) => format!("next in {}", span_secs(age_secs(now, next))),
-            (None, None) => "stopped".to_owned(),
+            (None, None) => match self.abandoned_at {
+                Some(at) => format!("stopped at {} UTC, as nobody used the console", clock(at)),
+                None => "stopped".to_owned(),
+            },
         };
         let style = if self.is_running {
             theme.tone(Tone::Good)
@@ -101,7 +104,7 @@ impl Probes {
         draw_lines(lines, canvas, area);
     }
 
-    /// Why no probe could be made, where that is so: nothing was published.
+    /// Why no probe could be made, where that is so.
     fn refusal(&self, theme: Theme, width: usize) -> Vec<Line<'static>> {
         let Some(fault) = self.probing.error() else {
             return Vec::new();
@@ -111,7 +114,9 @@ impl Probes {
         if let Some(hint) = &fault.hint {
             lines.extend(hanging(Tone::Muted, &visible(hint), theme, width));
         }
-        lines.push(key_line(theme, "s", "starts again"));
+        if !self.is_running {
+            lines.push(key_line(theme, "s", "starts again"));
+        }
         lines
     }
 

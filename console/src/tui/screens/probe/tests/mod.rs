@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, MouseEventKind};
 use event::{EventKey, RecordId};
 use pipeline::probe::{
     DatabaseClock, FailureReason, Probe, ProbeFailure, ProbeHop, PublishedHop, ReadableHop,
@@ -82,6 +82,11 @@ fn answered(harness: &mut Harness, stored_ms: Option<u64>) {
     harness.answer(&PROBE, Ok(Box::new(probe)));
 }
 
+/// Somebody is there.
+fn used(harness: &mut Harness) {
+    harness.mouse(MouseEventKind::Moved, 0, 0);
+}
+
 /// Forty probes of a series, some of which are slow, and one of which fails where that is wanted.
 fn series(harness: &mut Harness, fails: bool) {
     harness.press('s');
@@ -89,6 +94,7 @@ fn series(harness: &mut Harness, fails: bool) {
         let slow = if number % 9 == 8 { 1_700 } else { 0 };
         let took = 150 + number * 37 % 110 + slow;
         answered(harness, (!fails || number % 15 != 14).then_some(took));
+        used(harness);
         harness.pass(30);
     }
 }
@@ -98,6 +104,7 @@ fn forbidden() -> Fault {
         message: "publish \"events\": environment \"production\" is production and the change was not confirmed"
             .to_owned(),
         hint: Some("confirm it by name: --confirm production".to_owned()),
+        is_not_permitted: true,
         ..Fault::default()
     }
 }
@@ -262,6 +269,75 @@ fn refusal_ends_the_series_and_says_why() {
     ] {
         assert!(text.contains(expected), "{expected}: {text}");
     }
+}
+
+#[test]
+fn series_goes_on_after_a_probe_that_could_not_be_made() {
+    let mut harness = Harness::on('8', 160, 45);
+    harness.press('s');
+    let busy = Fault::new("not sent: earlier requests were not answered within 20 s");
+    harness.answer(&PROBE, Err(busy));
+    let text = harness.screen_text();
+    assert!(
+        text.contains("earlier requests were not answered"),
+        "{text}"
+    );
+    assert!(!text.contains("starts again"), "it goes on: {text}");
+    harness.pass(30);
+    answered(&mut harness, Some(200));
+    assert!(!harness.screen_text().contains("earlier requests"));
+}
+
+#[test]
+fn series_is_in_the_header_of_every_screen_and_in_production_as_a_danger() {
+    let style_of_sign = |harness: &Harness| {
+        let picture = harness.picture();
+        let header: String = picture
+            .content
+            .iter()
+            .take(160)
+            .map(|cell| cell.symbol())
+            .collect();
+        let place = header.find("probing every 30 s")?;
+        let column = header.get(..place)?.chars().count();
+        Some(picture.content.get(column)?.fg)
+    };
+    let mut harness = Harness::on('8', 160, 45);
+    assert_eq!(style_of_sign(&harness), None);
+    harness.press('s');
+    let usual = style_of_sign(&harness);
+    assert!(usual.is_some());
+    harness.press('1');
+    assert_eq!(style_of_sign(&harness), usual);
+    harness.keys("8s1");
+    assert_eq!(style_of_sign(&harness), None, "it was stopped");
+    let mut harness = drive(State::Question, 160, 45);
+    assert_eq!(style_of_sign(&harness), None, "nothing was confirmed");
+    harness.keys("y1");
+    let danger = style_of_sign(&harness);
+    assert!(danger.is_some() && danger != usual);
+}
+
+#[test]
+fn series_ends_with_a_notice_where_nobody_uses_the_console() {
+    let mut harness = Harness::on('8', 160, 45);
+    harness.press('s');
+    answered(&mut harness, Some(200));
+    harness.press('1');
+    harness.pass(599);
+    answered(&mut harness, Some(200));
+    harness.pass(1);
+    assert_eq!(
+        harness.notice(),
+        "the probes of demo were stopped: no key for 10 min"
+    );
+    harness.pass(3_600);
+    assert_eq!(harness.count(&PROBE), 0);
+    harness.press('8');
+    assert!(harness.screen_text().contains("as nobody used the console"));
+    harness.press('s');
+    assert_eq!(harness.count(&PROBE), 1, "a key starts it again");
+    assert!(!harness.screen_text().contains("as nobody used the console"));
 }
 
 #[test]
