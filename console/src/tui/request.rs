@@ -20,7 +20,7 @@ use pipeline::environment::Environment;
 use pipeline::fleet::FleetRow;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
-use pipeline::long_history::LongHistory;
+use pipeline::long_history::{HistoryPart, LongHistory};
 use pipeline::model::{
     ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
 };
@@ -97,7 +97,7 @@ impl<T> Answer<T> {
 pub(crate) enum Request {
     Queue(QueueRole, ReplyTo<QueueSnapshot>),
     History(ReplyTo<History>),
-    /// The metrics of all parts over a time of the operator's choice.
+    /// The metrics of a part over a time of the operator's choice.
     LongHistory(HistoryAsked, ReplyTo<Box<LongHistory>>),
     /// The changes of the last days that are known.
     Changes(ReplyTo<Vec<Mark>>),
@@ -164,6 +164,7 @@ pub(crate) enum Request {
 /// A history that is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HistoryAsked {
+    pub(crate) part: HistoryPart,
     pub(crate) window: Duration,
     /// Least length of a period.
     pub(crate) period_secs: u32,
@@ -234,9 +235,9 @@ pub(crate) enum Reply {
     Lint(Answer<LintReport>),
     Logs(Answer<LogRead>),
     LogsOfRequest(Answer<LogRead>),
-    Published(Answer<Published>),
     /// The turn of the filter of the logs.
     LogsTurn(Answer<()>),
+    Published(Answer<Published>),
     Probed(Answer<Box<Probe>>),
     Traced(Answer<TraceState>),
     TimeLine(Answer<EventTrace>),

@@ -90,11 +90,11 @@ impl Pipeline {
         let results = self
             .metric_data(&self.history_lines(), window, period_secs)
             .await?;
-        Ok(self.history_of(&mut results.into_iter(), period_secs))
+        Ok(self.history_of(results, period_secs))
     }
 
     /// What [`Self::history_of`] is made of, in this order.
-    pub(super) fn history_lines(&self) -> Vec<Line> {
+    fn history_lines(&self) -> Vec<Line> {
         let mut lines = HOPS.to_vec();
         if self.environment().ingest_function.is_some() {
             lines.extend(ingest::lines());
@@ -102,12 +102,9 @@ impl Pipeline {
         lines
     }
 
-    /// Takes the results of [`Self::history_lines`], and leaves those that follow.
-    pub(super) fn history_of(
-        &self,
-        results: &mut impl Iterator<Item = Vec<Point>>,
-        period_secs: u32,
-    ) -> History {
+    /// Takes the results of [`Self::history_lines`].
+    fn history_of(&self, results: Vec<Vec<Point>>, period_secs: u32) -> History {
+        let mut results = results.into_iter();
         let mut next = || results.next().unwrap_or_default();
         let mut history = History {
             period_secs,
@@ -274,7 +271,7 @@ fn points(result: &MetricDataResult) -> Vec<Point> {
 }
 
 /// Sums of the periods that are in both lines; with a missing value, the sum would look like a decrease.
-fn sums(one: &[Point], other: &[Point]) -> Vec<Point> {
+pub(super) fn sums(one: &[Point], other: &[Point]) -> Vec<Point> {
     one.iter()
         .filter_map(|point| {
             let same = other

@@ -101,7 +101,8 @@ impl Sources {
             }),
             Request::LongHistory(asked, to) => {
                 self.ask(read(Metrics), to, move |pipeline| async move {
-                    let read = pipeline.long_history(asked.window, asked.period_secs);
+                    let (part, window) = (asked.part, asked.window);
+                    let read = pipeline.long_history(part, window, asked.period_secs);
                     read.await.map(Box::new)
                 });
             }
@@ -228,8 +229,8 @@ impl Sources {
             Request::Logs(tail, to) => self.ask(read(Logs), to, |pipeline| async move {
                 pipeline.read_logs(&tail).await
             }),
-            Request::Publish(body, to) => {
             Request::Turn(to) => self.run(read(Local), to, |_| async { Ok(()) }),
+            Request::Publish(body, to) => {
                 // Never cut off before its end is in the audit log.
                 self.ask(change(Topic), to, |pipeline| async move {
                     let details = json!({ "event": event::peek_identity(&body) });
@@ -453,7 +454,6 @@ mod tests {
         assert!(replies.recv().await.is_none(), "nothing more comes");
     }
 
-    #[tokio::test]
     /// The topic takes the request and does not answer.
     #[tokio::test]
     async fn probe_under_way_keeps_nobody_from_publishing() {
@@ -476,6 +476,7 @@ mod tests {
         assert!(sources.is_changing(), "its end is waited for");
     }
 
+    #[tokio::test]
     async fn changes_are_finished_and_reads_are_not_when_the_console_is_left() {
         let (mut sources, mut replies) = sources();
         sources.run(rules(None, Work::Read), to(1), |_| std::future::pending());

@@ -168,11 +168,9 @@ fn word(charts: &Charts, page: Page, context: &ScreenContext<'_>) -> Option<(Ton
     }
     if charts.is_waiting(page) {
         let range = charts.range.label();
-        return Some(match charts.long.error() {
-            Some(_) if !charts.long.is_loading() => {
-                (Tone::Bad, format!("✖ {range} was not read  ^r again"))
-            }
-            _ => (Tone::Muted, format!("○ reading {range}")),
+        return Some(match charts.has_failed() {
+            true => (Tone::Bad, format!("✖ {range} was not read  ^r again")),
+            false => (Tone::Muted, format!("○ reading {range}")),
         });
     }
     if let Some(read_at) = charts.old_since(page) {

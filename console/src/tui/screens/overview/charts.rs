@@ -1,7 +1,9 @@
 //! The charts of a page: which time they show, what is asked for them, and the cursor.
 //!
-//! Invariant: all charts have one window, so that a column is the same moment in all of them; CloudWatch is asked for a
-//! range when it is chosen, and again when one of its periods has ended, while the overview is shown.
+//! Invariant: all charts have one window, so that a column is the same moment in all of them; CloudWatch is asked for what
+//! a page shows of a range when that is chosen, and again when one of its periods has ended, while the page is shown.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Duration, Utc};
 use ratatui::layout::{Constraint, Layout, Position, Rect};
@@ -14,7 +16,7 @@ use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::plot::{Mark, PANEL_ROWS_MIN, Panel, Series, Window, folded};
 use crate::tui::remote::{Fetched, Remote};
 use crate::tui::request::{Answer, HistoryAsked, Reply, Request};
-use pipeline::long_history::LongHistory;
+use pipeline::long_history::{HistoryPart, LongHistory};
 
 /// How often the known changes are read: from files of this machine.
 const CHANGES_INTERVAL: Duration = Duration::seconds(60);
@@ -24,11 +26,11 @@ const DEPLOYMENT_INTERVAL: Duration = Duration::hours(1);
 const CHART_ROWS: u16 = PANEL_ROWS_MIN + 1;
 const AXIS_ROWS: u16 = 1;
 
-/// A history and the range that it is of.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Ranged {
-    pub(super) range: ChartRange,
-    pub(super) history: Fetched<Box<LongHistory>>,
+/// A history that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Wanted {
+    range: ChartRange,
+    part: HistoryPart,
 }
 
 #[derive(Debug, Default)]
@@ -37,8 +39,11 @@ pub(super) struct Charts {
     pub(super) range: ChartRange,
     /// The range that is shown: the chosen one, as soon as it is there.
     shown: ChartRange,
-    asked: ChartRange,
-    pub(super) long: Remote<Ranged>,
+    /// What was asked for last, and whether there is an answer.
+    asked: Option<Wanted>,
+    pub(super) long: Remote<()>,
+    /// What was read: one for each range and part at most.
+    read: HashMap<Wanted, Fetched<Box<LongHistory>>>,
     pub(super) changes: Remote<Vec<Mark>>,
     /// When the ingest was deployed last.
     pub(super) deployment: Remote<Option<DateTime<Utc>>>,
@@ -139,42 +144,53 @@ impl Charts {
         let Some(wanted) = self.wanted(page) else {
             return;
         };
-        let interval = match (&self.long, self.long.value()) {
-            (Remote::Failed { .. }, _) => context.pipeline.polling.history_max,
-            (_, Some(ranged)) if ranged.range == wanted => {
-                let period_secs = ranged.history.value.hops.period_secs;
-                Duration::seconds(period_secs.into()).max(context.pipeline.polling.history_max)
+        let history_max = context.pipeline.polling.history_max;
+        let is_due = match self.read.get(&wanted) {
+            Some(read) => {
+                let period = Duration::seconds(read.value.hops.period_secs.into());
+                now - read.fetched_at >= period.max(history_max)
             }
-            _ => Duration::zero(),
+            None => true,
         };
-        let is_asked = self.long.is_loading() && self.asked == wanted;
-        let is_other = self.asked != wanted;
-        if !is_asked && (is_other || self.long.is_due(interval, now)) {
+        let is_waited_for = self.asked == Some(wanted)
+            && match self.long {
+                Remote::Loading { .. } => true,
+                Remote::Failed { failed_at, .. } => now - failed_at < history_max,
+                Remote::Idle | Remote::Ready(_) => false,
+            };
+        if is_due && !is_waited_for {
             self.fetch(wanted, context);
         }
     }
 
-    /// Asks again, because a key wants it.
+    /// Asks again, because a key wants it, unless the answer is awaited.
     pub(super) fn refresh(&mut self, page: Page, context: &mut UpdateContext<'_>) {
-        if let Some(wanted) = self.wanted(page) {
+        if let Some(wanted) = self.wanted(page)
+            && !(self.long.is_loading() && self.asked == Some(wanted))
+        {
             self.fetch(wanted, context);
         }
     }
 
-    /// The range that is asked for beside the history which is read anyway.
-    fn wanted(&self, page: Page) -> Option<ChartRange> {
+    /// What is asked for beside the history which is read anyway.
+    fn wanted(&self, page: Page) -> Option<Wanted> {
         let is_needed = page.needs_details() || (page.has_charts() && !self.range.is_in_history());
-        let range = if self.range.is_in_history() {
-            ChartRange::Hour
-        } else {
-            self.range
-        };
-        is_needed.then_some(range)
+        is_needed.then(|| wanted(self.range, page))
     }
 
-    fn fetch(&mut self, range: ChartRange, context: &mut UpdateContext<'_>) {
-        self.asked = range;
+    /// What was read last of what a page shows, in the range that is shown.
+    pub(super) fn history(&self, page: Page) -> Option<&Fetched<Box<LongHistory>>> {
+        self.read.get(&wanted(self.shown, page))
+    }
+
+    fn fetch(&mut self, wanted: Wanted, context: &mut UpdateContext<'_>) {
+        if self.asked.replace(wanted) != Some(wanted) {
+            // What became of another question says nothing of this one.
+            self.long.reset();
+        }
+        let Wanted { range, part } = wanted;
         let asked = HistoryAsked {
+            part,
             window: range.asked().to_std().unwrap_or_default(),
             period_secs: range.period_secs(Window::columns_in(context.body)),
         };
@@ -186,15 +202,13 @@ impl Charts {
     }
 
     pub(super) fn history_came(&mut self, answer: Answer<Box<LongHistory>>, now: DateTime<Utc>) {
-        let range = self.asked;
-        let answer = answer.map(|value| Ranged {
-            range,
-            history: Fetched {
-                value,
-                fetched_at: now,
-            },
-        });
-        self.long.settle(answer, now);
+        let mut came = None;
+        let answer = answer.map(|value| came = Some(value));
+        let is_awaited = self.long.settle(answer, now);
+        if let (Some(asked), Some(value)) = (self.asked.filter(|_| is_awaited), came) {
+            let fetched_at = now;
+            self.read.insert(asked, Fetched { value, fetched_at });
+        }
     }
 
     /// The known changes, and the last deployment.
@@ -210,9 +224,10 @@ impl Charts {
 
     /// When what was asked for a page was read, where it could not be read again since.
     pub(super) fn old_since(&self, page: Page) -> Option<DateTime<Utc>> {
-        let is_failing = self.wanted(page).is_some() && self.long.error().is_some();
-        let read = self.long.value().filter(|_| is_failing)?;
-        Some(read.history.fetched_at)
+        let wanted = self.wanted(page)?;
+        let is_failing = self.asked == Some(wanted) && self.long.error().is_some();
+        let read = self.read.get(&wanted).filter(|_| is_failing)?;
+        Some(read.fetched_at)
     }
 
     /// Whether what is shown is of another range than the chosen one.
@@ -223,7 +238,12 @@ impl Charts {
     /// Whether the details of a page are not there yet.
     pub(super) fn is_waiting(&self, page: Page) -> bool {
         let wanted = self.wanted(page);
-        wanted.is_some() && self.long.value().map(|ranged| ranged.range) != wanted
+        wanted.is_some_and(|wanted| !self.read.contains_key(&wanted))
+    }
+
+    /// Whether what was asked for last could not be read.
+    pub(super) fn has_failed(&self) -> bool {
+        self.long.error().is_some() && !self.long.is_loading()
     }
 
     #[cfg(test)]
@@ -241,17 +261,14 @@ impl Charts {
             self.shown = self.range;
         }
         let history = context.pipeline.history.fetched();
-        let long = self
-            .long
-            .value()
-            .filter(|long| page.needs_details() || long.range == self.shown);
+        let long = self.read.get(&wanted(self.shown, page));
         let live = &context.pipeline.live;
         let key = Key {
             page,
             width: context.body.width,
             range: self.shown,
             history_at: history.map(|fetched| fetched.fetched_at),
-            long_at: long.map(|long| long.history.fetched_at),
+            long_at: long.map(|long| long.fetched_at),
             live_version: live.version,
         };
         let is_known = self.prepared.as_ref().is_some_and(|it| it.key == key);
@@ -272,7 +289,7 @@ impl Charts {
         let polling = context.pipeline.polling;
         let origin = Origin {
             history,
-            long: long.map(|long| &long.history),
+            long,
             live,
             is_live_first: self.shown == ChartRange::Minutes5,
             intervals: (polling.queues, polling.totals.max(polling.api)),
@@ -355,6 +372,18 @@ fn newest_column(prepared: &Prepared) -> Option<u16> {
     let series = panels.flat_map(|(panel, _)| &panel.series);
     let newest = series.filter_map(|series| series.columns.iter().rposition(Option::is_some));
     newest.max().and_then(|column| u16::try_from(column).ok())
+}
+
+/// What is asked for a range: the last hour of the hops is read anyway, and a shorter range is in it.
+fn wanted(range: ChartRange, page: Page) -> Wanted {
+    Wanted {
+        range: if range.is_in_history() {
+            ChartRange::Hour
+        } else {
+            range
+        },
+        part: page.part(),
+    }
 }
 
 fn panel(chart: &Chart, origin: &Origin<'_>, window: Window) -> Panel {

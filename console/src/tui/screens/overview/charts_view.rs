@@ -35,12 +35,10 @@ pub(super) fn draw(
         let is_selected = page != Page::Pipeline && number == charts.selected(page);
         let newest: Vec<_> = lines.iter().map(|line| line.newest(context)).collect();
         let is_waiting = charts.is_waiting(page) && page.needs_details();
-        let without_values = match charts.long.error() {
-            Some(_) if is_waiting && !charts.long.is_loading() => {
-                "was not read from CloudWatch; ^r reads it again".to_owned()
-            }
-            _ if is_waiting => "being read from CloudWatch".to_owned(),
-            _ => without_values(lines, context.environment),
+        let without_values = match (is_waiting, charts.has_failed()) {
+            (true, true) => "was not read from CloudWatch; ^r reads it again".to_owned(),
+            (true, false) => "being read from CloudWatch".to_owned(),
+            (false, _) => without_values(lines, context.environment),
         };
         draw_panel(
             (panel, &newest, &without_values),

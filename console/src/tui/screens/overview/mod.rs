@@ -268,7 +268,7 @@ impl Overview {
         facts::Known {
             storage: &self.storage,
             deployed_at: self.charts.deployment.value().copied().flatten(),
-            long: self.charts.long.value().map(|long| &*long.history.value),
+            long: self.charts.history(self.page).map(|read| &*read.value),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The pages of the overview.
 
+use pipeline::long_history::HistoryPart;
 use strum::VariantArray;
 
 /// One page; the order is that of the tab key.
@@ -47,6 +48,16 @@ impl Page {
         match self {
             Self::Pipeline | Self::Charts | Self::Functions | Self::Api | Self::Database => true,
             Self::Alarms => false,
+        }
+    }
+
+    /// The metrics that its charts show.
+    pub(crate) const fn part(self) -> HistoryPart {
+        match self {
+            Self::Pipeline | Self::Charts | Self::Alarms => HistoryPart::Hops,
+            Self::Functions => HistoryPart::Function,
+            Self::Api => HistoryPart::Api,
+            Self::Database => HistoryPart::Database,
         }
     }
 

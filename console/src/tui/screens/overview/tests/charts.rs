@@ -12,6 +12,7 @@ use crate::tui::request::HistoryAsked;
 use crate::tui::testing::trimmed;
 use crate::tui::theme::Theme;
 use crossterm::event::{MouseButton, MouseEventKind};
+use pipeline::long_history::HistoryPart;
 
 fn is_long(request: &Request) -> bool {
     matches!(request, Request::LongHistory(..))
@@ -319,6 +320,7 @@ fn long_range_is_asked_for_when_it_is_chosen_and_again_when_a_period_has_ended()
     assert_eq!(asked(&harness), [], "and has these five minutes");
     harness.press('H');
     let expected = HistoryAsked {
+        part: HistoryPart::Hops,
         window: std::time::Duration::from_secs(21_600),
         period_secs: ChartRange::Hours6.period_secs(152),
     };
@@ -357,6 +359,78 @@ fn long_range_is_asked_once_in_a_period() {
     }
     assert_eq!(ChartRange::Day.period_secs(152), 600);
     assert_eq!(times, [0, 600, 1_200, 1_800, 2_400, 3_000]);
+}
+
+#[test]
+fn each_page_asks_for_its_own_metrics_and_nothing_that_it_has_is_asked_for_again() {
+    let pipeline = Pipeline::healthy();
+    let mut harness = served(&pipeline, 160, 45);
+    let mut parts = Vec::new();
+    let mut look = |harness: &mut Harness| {
+        parts.push(
+            asked(harness)
+                .iter()
+                .map(|asked| asked.part)
+                .collect::<Vec<_>>(),
+        );
+        answer_all(&pipeline, harness);
+    };
+    harness.press('d');
+    for _ in 0..4 {
+        look(&mut harness);
+        harness.code(KeyCode::Tab);
+    }
+    look(&mut harness);
+    // All of it is there, also what another range or page showed meanwhile.
+    for key in ['H', 'd'] {
+        harness.press(key);
+        look(&mut harness);
+    }
+    tabs(&mut harness, 4);
+    look(&mut harness);
+    use HistoryPart::{Api, Database, Function, Hops};
+    let expected: [&[HistoryPart]; 8] = [
+        &[Hops],
+        &[],
+        &[Function],
+        &[Api],
+        &[Database],
+        &[Database],
+        &[],
+        &[],
+    ];
+    assert_eq!(parts, expected);
+}
+
+#[test]
+fn key_that_reads_again_asks_nothing_twice_at_once() {
+    let mut harness = served(&Pipeline::healthy(), 160, 45);
+    harness.press('H');
+    harness.refresh();
+    harness.refresh();
+    assert_eq!(asked(&harness).len(), 1);
+    answer_long(&Pipeline::healthy(), &mut harness);
+    harness.refresh();
+    assert_eq!(asked(&harness).len(), 1, "what is there is read again");
+}
+
+#[test]
+fn failure_of_one_page_says_nothing_of_another() {
+    let failing = Pipeline {
+        long: |_| Err(crate::tui::fault::Fault::new("read metrics: refused")),
+        ..Pipeline::healthy()
+    };
+    let mut harness = chart_harness(ChartState::Api, 160, 45);
+    harness.chord(KeyCode::BackTab, crossterm::event::KeyModifiers::SHIFT);
+    for secs in (0..=60).step_by(10) {
+        failing.serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    assert!(row(&harness, "5m ").contains("was not read"));
+    // What was read of the other page is to be read again, and nothing has failed there.
+    harness.code(KeyCode::Tab);
+    assert_eq!(asked(&harness).len(), 1);
+    let bar = row(&harness, "5m ");
+    assert!(!bar.contains("read at"), "{bar}");
 }
 
 #[test]

@@ -21,8 +21,8 @@ fn page_asks_for_what_it_shows_while_it_is_shown() {
     let expected: [&[&str]; 6] = [
         &[],
         &["LongHistory"],
-        &[],
-        &["Storage"],
+        &["LongHistory"],
+        &["LongHistory", "Storage"],
         &["AlarmStates"],
         &[],
     ];
