@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
+use pipeline::environment::Environment;
 use pipeline::logs::{LineKind, LogFunction, LogLevel, LogLine, LogRead, LogTail};
 use pipeline::{Pipeline, PipelineError, PipelineErrorKind};
 
@@ -22,8 +23,11 @@ const LINES_MAX: usize = 40;
 /// How long before the dead letter was sent its request may have begun, and how long after that it may have ended: the
 /// longest invocation that Lambda allows.
 const AROUND: TimeDelta = TimeDelta::minutes(15);
-/// How long after an event was stored the line of its batch is searched for.
-const BATCH_WITHIN: TimeDelta = TimeDelta::seconds(60);
+/// How long after it was written a line may come to CloudWatch, and on this machine.
+const LATE: TimeDelta = TimeDelta::seconds(60);
+const LATE_LOCAL: TimeDelta = TimeDelta::seconds(3);
+/// Reads of one search at most, where the log has more than one read reads.
+const READS_MAX: usize = 3;
 /// How far the clocks of the database and of the function may be apart.
 const CLOCKS_APART: TimeDelta = TimeDelta::seconds(1);
 /// The ingest's line about a batch (`lambdas/ingest/src/report.rs`).
@@ -78,10 +82,12 @@ async fn of_request(pipeline: &Pipeline, refusal: &Refusal) -> Findings {
 
 /// The batch that was being handled when the event was stored.
 pub(super) async fn of_record(pipeline: &Pipeline, stored_at: DateTime<Utc>) -> Findings {
-    let (from, until) = (stored_at - CLOCKS_APART, stored_at + BATCH_WITHIN);
-    let tail = LogTail::since(&[LogFunction::Ingest], from).until(until);
-    match within_limit(pipeline, &tail).await {
-        Ok(read) => batches(read, stored_at),
+    let sought = Sought::of(stored_at, pipeline.environment());
+    let tail = LogTail::since(&[LogFunction::Ingest], sought.from).until(sought.until);
+    // Before the first line is asked for: what comes meanwhile may be missed.
+    let now = Utc::now();
+    match within_limit(pipeline, &tail.containing(BATCH)).await {
+        Ok(read) => batches(read, stored_at, sought.open_at(now)),
         Err(gap) => {
             let mut findings = Findings::default();
             findings.gaps.push(gap);
@@ -90,9 +96,63 @@ pub(super) async fn of_record(pipeline: &Pipeline, stored_at: DateTime<Utc>) -> 
     }
 }
 
+/// When the line of the batch that stored an event was written, and may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sought {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
+    /// From when on no further line comes.
+    complete_at: DateTime<Utc>,
+}
+
+impl Sought {
+    /// A batch logs at its end, which is as long after the store as the function may run.
+    fn of(stored_at: DateTime<Utc>, environment: &Environment) -> Self {
+        let secs = environment.function_timeout_secs;
+        let secs = secs.and_then(|secs| i64::try_from(secs).ok());
+        let longest = secs.and_then(TimeDelta::try_seconds).unwrap_or(AROUND);
+        let until = stored_at + longest.min(AROUND) + CLOCKS_APART;
+        let late = if environment.is_loopback() {
+            LATE_LOCAL
+        } else {
+            LATE
+        };
+        Self {
+            from: stored_at - CLOCKS_APART,
+            until,
+            complete_at: until + late,
+        }
+    }
+
+    /// Until when a line may still come; `None` where all have.
+    fn open_at(self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        (now < self.complete_at).then_some(self.complete_at)
+    }
+}
+
+/// All that is asked for, as far as some reads bring it within the limit.
 async fn within_limit(pipeline: &Pipeline, tail: &LogTail) -> Result<LogRead, Gap> {
-    match tokio::time::timeout(LOG_LIMIT, pipeline.read_logs(tail)).await {
-        Ok(read) => read.map_err(|error| gap(&error)),
+    let reading = async {
+        let mut all = pipeline.read_logs(tail).await?;
+        for _ in 1..READS_MAX {
+            if all.behind.is_empty() || all.is_held_up() {
+                break;
+            }
+            let more = pipeline.read_logs(&all.next).await?;
+            all.lines.extend(more.lines);
+            all = LogRead {
+                lines: all.lines,
+                ..more
+            };
+        }
+        Ok::<_, PipelineError>(all)
+    };
+    match tokio::time::timeout(LOG_LIMIT, reading).await {
+        Ok(Ok(read)) => match read.unread.first() {
+            Some(fault) if read.lines.is_empty() => Err(gap(&fault.error)),
+            Some(_) | None => Ok(read),
+        },
+        Ok(Err(error)) => Err(gap(&error)),
         Err(_) => {
             let reason = format!("not read within {} s", LOG_LIMIT.as_secs());
             Err(Gap::failed(Place::Logs, reason))
@@ -160,8 +220,9 @@ fn lines_of_request(
     findings
 }
 
-/// The batches that were being handled when the event was stored, and stored something.
-fn batches(read: LogRead, stored_at: DateTime<Utc>) -> Findings {
+/// The batches that were being handled when the event was stored, and stored something. Until `open_until` another one may
+/// come.
+fn batches(read: LogRead, stored_at: DateTime<Utc>, open_until: Option<DateTime<Utc>>) -> Findings {
     let mut findings = Findings::default();
     let extent = format!(
         "the log of the ingest from {} on, for batches that were being handled when it was stored",
@@ -173,24 +234,31 @@ fn batches(read: LogRead, stored_at: DateTime<Utc>) -> Findings {
         .filter(|line| line.message == BATCH && may_have_stored(line, stored_at))
         .collect();
     let is_whole = read.behind.is_empty() && read.unread.is_empty();
-    match handled.as_slice() {
+    match (handled.as_slice(), open_until) {
         _ if !is_whole => {
             let reason =
                 "which invocation stored it: the log of the ingest was not read to its end";
             findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
         }
-        [line] => findings.facts.push(TraceFact {
+        ([] | [_], Some(until)) => {
+            let reason = format!(
+                "which invocation stored it: the line of a batch that was being handled then may come until {}",
+                moment(until)
+            );
+            findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
+        }
+        ([line], None) => findings.facts.push(TraceFact {
             at: Some(line.at),
             hop: Hop::Stored,
             standing: Standing::Neutral,
             text: format!(
-                "the only batch that was being handled when it was stored: {}",
+                "the only batch found that was being handled when it was stored: {}",
                 line.summary
             ),
             read_from: Place::Logs,
             reference: line.request_id.clone(),
         }),
-        several => {
+        (several, _) => {
             let reason = format!(
                 "which invocation stored it: the ingest logs no ids of events, and {} batches were being handled then",
                 several.len()
@@ -294,7 +362,7 @@ mod tests {
             batch(9_000, 4, 500),
         ];
         let with = |lines: &[LogLine]| {
-            let found = batches(read([&others, lines].concat()), at(5_000));
+            let found = batches(read([&others, lines].concat()), at(5_000), None);
             let reference = found.facts.first().and_then(|fact| fact.reference.clone());
             (reference, found.gaps.len())
         };
@@ -308,10 +376,40 @@ mod tests {
     }
 
     #[test]
+    fn batch_is_not_the_only_one_while_the_line_of_another_may_still_come() {
+        let it = batch(5_200, 7, 400);
+        let found = batches(read(vec![it.clone()]), at(5_000), Some(at(900_000)));
+        assert_eq!(found.facts, []);
+        let reason = &found.gaps[0].reason;
+        assert!(reason.contains("may come until "), "{reason}");
+        let found = batches(read(vec![it]), at(5_000), None);
+        let text = &found.facts[0].text;
+        assert!(text.starts_with("the only batch found"), "{text}");
+    }
+
+    #[test]
+    fn line_of_a_batch_is_sought_as_long_as_its_function_may_run_and_cloudwatch_is_late() {
+        let mut environment = Environment::example();
+        environment.endpoint_url = None;
+        let sought = Sought::of(at(0), &environment);
+        assert_eq!(sought.until, at(901_000), "the longest of all functions");
+        environment.function_timeout_secs = Some(60);
+        let sought = Sought::of(at(0), &environment);
+        let expected = Sought {
+            from: at(-1_000),
+            until: at(61_000),
+            complete_at: at(121_000),
+        };
+        assert_eq!(sought, expected);
+        assert_eq!(sought.open_at(at(120_999)), Some(at(121_000)));
+        assert_eq!(sought.open_at(at(121_000)), None);
+    }
+
+    #[test]
     fn batch_is_not_the_only_one_of_a_log_that_was_not_read_to_its_end() {
         let mut behind = read(vec![batch(5_200, 7, 400)]);
         behind.behind = vec![LogFunction::Ingest];
-        let found = batches(behind, at(5_000));
+        let found = batches(behind, at(5_000), None);
         assert_eq!((found.facts.len(), found.gaps.len()), (0, 1));
         let mut behind = read(Vec::new());
         behind.behind = vec![LogFunction::Ingest];
