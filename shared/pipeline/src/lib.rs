@@ -62,12 +62,14 @@ mod queue_role;
 mod queues;
 mod read_path;
 mod receive;
+mod record_names;
 mod records;
 mod replacing;
 pub mod rules;
 mod search_state;
 mod sigv4;
 pub mod slo;
+mod sql;
 pub mod storage;
 mod sync_names;
 pub mod text;
@@ -89,9 +91,13 @@ pub use lease::{Hidden, LEASES_MAX, LeaseSet, Poll};
 pub use move_task::{MOVE_TASK_RATE_MAX, MoveRoute, MoveTask, MoveTaskStatus};
 pub use printable::{printable, printable_json, printable_lines};
 pub use publish::{PUBLISH_BATCH_BYTES_MAX, Publication, PublicationEnd};
+pub use record_names::RecordNames;
 pub use records::{LedgerAnswer, StoredText, TextAnswer};
 pub use replacing::{Replacing, named_record};
-pub use store::{ERASED_MAX, ErasedPartition, ErasureRights, Vacuumed, ledger_identity};
+pub use store::{
+    Cut, ERASED_MAX, ErasedPartition, ErasureRights, QuestionLimits, SqlAnswer, Vacuumed,
+    ledger_identity,
+};
 pub use sync_names::sync_names;
 pub use visibility::VISIBILITY_TIMEOUT_MAX;
 pub use writes::{PlannedChange, WritePermit};

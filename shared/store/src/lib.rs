@@ -38,6 +38,7 @@ mod layout;
 mod lease;
 mod ledger_copy;
 mod migrations;
+mod operator_question;
 mod origin;
 mod partition_plan;
 mod partition_sizes;
@@ -80,6 +81,10 @@ pub use inspection::{Inspection, covered_until, inspect};
 pub use keys::{KnownKeys, StoredKey, look_up_keys, stored_keys};
 pub use lease::{Reader, Source};
 pub use migrations::{AppliedMigration, MIGRATOR, MigrationReport, has_records, migrate};
+pub use operator_question::{
+    Backend, Cut, QUESTION_ROW_BYTES_MAX, Question, QuestionError, QuestionLimits, SqlAnswer,
+    begin_question, cancel_question,
+};
 pub use origin::database_created_at;
 pub use partition_plan::{PartitionPlan, PartitionWidth};
 pub use partition_sizes::{PARTITIONS_MAX, partition_sizes};

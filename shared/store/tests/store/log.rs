@@ -3,15 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use devstack::{Durability, Postgres, PostgresOptions};
 use event::{Bucket, Event, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
 use hcl_edit::structure::{Block, Body};
 use store::{
-    Columns, ConnectSettings, PartitionPlan, PartitionWidth, PgPool, PublicationName, Replacement,
-    Shares, StoreError, connect, create_partitions, delete_expired_records, drop_partitions,
-    erase_records, migrate, write_batch,
+    Columns, ConnectSettings, PartitionPlan, PartitionWidth, PgPool, PublicationName,
+    QuestionLimits, Replacement, Shares, StoreError, connect, create_partitions,
+    delete_expired_records, drop_partitions, erase_records, migrate, write_batch,
 };
 
 use crate::events::{at, event_from, with_json};
@@ -198,6 +199,18 @@ async fn read(pool: &PgPool, batch: &[Event<'_>]) {
     store::stored_events(pool, &keys).await.unwrap();
     store::stored_texts(pool, &keys).await.unwrap();
     store::ping(pool).await.unwrap();
+    // Its text is the operator's own, and is in a log of slow statements.
+    let time = Duration::from_secs(10);
+    let question = store::begin_question(pool, time).await.unwrap();
+    let backend = question.backend();
+    let limits = QuestionLimits {
+        rows: 10,
+        bytes: 10_000,
+        time,
+    };
+    let all = "select source, id, payload from records";
+    assert_eq!(question.ask(all, limits).await.unwrap().rows.len(), 3);
+    store::cancel_question(pool, backend).await.unwrap();
 }
 
 /// Writes that the database refuses, each for another reason, and statements that it ends.

@@ -20,6 +20,7 @@ mod ledger_copy;
 mod lists;
 mod log;
 mod online;
+mod operator_question;
 mod partitions;
 mod refusals;
 mod replacements;
