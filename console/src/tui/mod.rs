@@ -11,6 +11,7 @@ mod check_settings;
 mod configuration;
 mod context;
 mod dialog;
+pub(crate) mod difference;
 mod document;
 mod effect;
 mod event_editor;

@@ -5,13 +5,12 @@
 
 use event::unwrap_envelope;
 use ratatui::Frame;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
-use similar::{Algorithm, ChangeTag, TextDiff};
+use similar::ChangeTag;
 
 use crate::tui::context::ScreenContext;
-use crate::tui::document::Document;
+use crate::tui::difference::{diff_line, difference};
 use crate::tui::format::{count, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, title, whole_words};
@@ -20,11 +19,6 @@ use crate::tui::request::RequestId;
 use crate::tui::theme::{Theme, Tone, sign};
 use crate::tui::verdict::{verdict_sign, verdict_tone};
 use pipeline::Body;
-
-/// Unchanged lines around a change.
-const CONTEXT_LINES: usize = 3;
-/// A difference that needs longer is shown coarser.
-const DIFF_WITHIN: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// A patch that waits for confirmation.
 #[derive(Debug)]
@@ -95,7 +89,7 @@ impl Preview {
         let edited = self.patched.edited.get(self.at);
         let texts = edited.and_then(|edited| {
             let (old, new) = (edited.old_body.at_hand()?, edited.new_body.at_hand()?);
-            Some(difference(old, new))
+            Some(of_bodies(old, new))
         });
         self.diff = texts;
     }
@@ -112,7 +106,7 @@ impl Preview {
     /// Both bodies were read.
     pub(super) fn show_difference(&mut self, texts: &[String]) {
         if let [old, new] = texts {
-            self.diff = Some(difference(old, new));
+            self.diff = Some(of_bodies(old, new));
         }
     }
 
@@ -153,28 +147,9 @@ impl Preview {
     }
 }
 
-/// The unified difference of both bodies, laid out as they are shown elsewhere.
-fn difference(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
-    let laid_out = |body: &str| Document::new(&unwrap_envelope(body), None).texts();
-    let (old, new) = (laid_out(old), laid_out(new));
-    let old: Vec<&str> = old.iter().map(String::as_str).collect();
-    let new: Vec<&str> = new.iter().map(String::as_str).collect();
-    let diff = TextDiff::configure()
-        .algorithm(Algorithm::Patience)
-        .timeout(DIFF_WITHIN)
-        .diff_slices(&old, &new);
-    let mut lines = Vec::new();
-    for (number, group) in diff.grouped_ops(CONTEXT_LINES).iter().enumerate() {
-        if number > 0 {
-            lines.push((ChangeTag::Equal, "⋯".to_owned()));
-        }
-        for operation in group {
-            for change in diff.iter_changes(operation) {
-                lines.push((change.tag(), change.value().to_owned()));
-            }
-        }
-    }
-    lines
+/// The difference of both bodies.
+fn of_bodies(old: &str, new: &str) -> Vec<(ChangeTag, String)> {
+    difference(&unwrap_envelope(old), &unwrap_envelope(new))
 }
 
 fn head_lines(preview: &Preview, theme: Theme, width: usize) -> Vec<Line<'static>> {
@@ -242,31 +217,4 @@ fn message_lines(
         lines.extend(hanging(Tone::Warning, warning, theme, width));
     }
     lines
-}
-
-fn diff_line(tag: ChangeTag, text: &str, theme: Theme, width: usize) -> Line<'static> {
-    let (mark, style) = match tag {
-        ChangeTag::Equal => (' ', Style::new()),
-        ChangeTag::Delete => ('-', theme.tone(Tone::Bad)),
-        ChangeTag::Insert => ('+', theme.tone(Tone::Good)),
-    };
-    Line::styled(whole_words(&format!(" {mark} {text}"), width), style)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn number_of_a_difference_is_never_cut() {
-        let theme = Theme { has_colour: false };
-        for width in 0..=24 {
-            let line = diff_line(ChangeTag::Insert, r#"  "minutes": 350"#, theme, width);
-            let line = line.to_string();
-            let is_whole = line.contains("350") || !line.contains('3');
-            assert!(is_whole, "{width}: {line}");
-        }
-        let line = diff_line(ChangeTag::Insert, r#"  "minutes": 350"#, theme, 17);
-        assert_eq!(line.to_string(), r#" +   "minutes": …"#);
-    }
 }
