@@ -5,11 +5,9 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use event::Order;
 use export::Target;
 
 use super::account::arguments::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
@@ -22,10 +20,10 @@ use super::logs::arguments::{EXAMPLES as LOGS_EXAMPLES, LogsArguments};
 use super::man::arguments::ManArguments;
 use super::probe::arguments::{EXAMPLES as PROBE_EXAMPLES, ProbeArguments};
 use super::rate::rate;
+use super::records::arguments::{EXAMPLES as RECORDS_EXAMPLES, RecordsCommand};
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
-use super::time::time;
 use super::trace::arguments::{EXAMPLES as TRACE_EXAMPLES, TraceArguments};
 use super::values;
 
@@ -76,18 +74,6 @@ more than 10. `failed` counts messages that the topic did not confirm, and inval
 `unconfirmed` those of them that had no answer and may be published, with what a signal cut off.
 `code` is the failure code of an invalid event, \"unknown\" if there was no response and the event
 may have been published, and null if the topic refused it. event_id is null if the body has none.";
-
-const RECORDS_EXAMPLES: &str = "\
-Examples:
-  opsconsole records list --limit 20
-  opsconsole records list --source /ops/flights --from 2026-01-31T00:00:00Z --order asc
-  opsconsole records list --since 1h30m --until 2m
-  opsconsole records list --cursor \"$next_cursor\" --output json
-  opsconsole records get 1204554";
-
-const RECORDS_LIST_TIMES: &str = "\
-A TIME is 2026-11-24, 2026-11-24T06:30Z or full RFC 3339, in UTC where it has no offset, or a span
-back from now: 90s, 30m, 1h30m, 2d or 1w.";
 
 const API_EXAMPLES: &str = "\
 Examples:
@@ -336,52 +322,6 @@ pub struct AuditArguments {
     pub limit: u32,
 }
 
-/// The subcommands of `records`.
-#[derive(Debug, Subcommand)]
-pub enum RecordsCommand {
-    /// List records, newest first
-    #[command(after_help = RECORDS_LIST_TIMES)]
-    List(RecordsListArguments),
-    /// Show one record with its payload
-    Get {
-        /// The record's id, a whole number
-        #[arg(value_parser = record_id, allow_negative_numbers = true)]
-        record_id: i64,
-    },
-}
-
-/// Filters and position of a list of records.
-#[derive(Debug, Args)]
-pub struct RecordsListArguments {
-    /// Exact event type
-    #[arg(long = "type", value_name = "TYPE", add = values::event_types())]
-    pub event_type: Option<String>,
-    /// Exact event source
-    #[arg(long)]
-    pub source: Option<String>,
-    /// Exact event subject
-    #[arg(long)]
-    pub subject: Option<String>,
-    /// Exact event id
-    #[arg(long)]
-    pub id: Option<String>,
-    /// Earliest time of the event, inclusive: a time, or a span back from now
-    #[arg(long, visible_alias = "since", value_name = "TIME", value_parser = time)]
-    pub from: Option<DateTime<Utc>>,
-    /// Latest time of the event, exclusive: a time, or a span back from now
-    #[arg(long, visible_alias = "until", value_name = "TIME", value_parser = time)]
-    pub to: Option<DateTime<Utc>>,
-    /// `desc` is newest first, `asc` oldest first
-    #[arg(long, default_value_t = Order::Desc)]
-    pub order: Order,
-    /// Records per page, at most 500
-    #[arg(long, allow_negative_numbers = true, value_name = "N", default_value_t = event::LIMIT_DEFAULT, value_parser = clap::value_parser!(u16).range(1..=i64::from(event::LIMIT_MAX)))]
-    pub limit: u16,
-    /// `next_cursor` of the previous page
-    #[arg(long)]
-    pub cursor: Option<String>,
-}
-
 /// The subcommands of `api`.
 #[derive(Debug, Subcommand)]
 pub enum ApiCommand {
@@ -448,15 +388,6 @@ pub struct DemoArguments {
     pub seconds: Option<u64>,
 }
 
-fn record_id(text: &str) -> Result<i64, String> {
-    match text.parse() {
-        Ok(record_id @ 1..) => Ok(record_id),
-        Ok(..=0) | Err(_) => {
-            Err("a record id is a whole number like 1204554, as `records list` shows it".to_owned())
-        }
-    }
-}
-
 fn ratio(text: &str) -> Result<f64, String> {
     let ratio: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&ratio) {
@@ -476,9 +407,12 @@ fn api_path(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
     use clap::CommandFactory as _;
 
     use super::*;
+    use crate::cli::records::arguments::FORMS;
+    use crate::cli::time::time;
     use crate::tui::filter::{INSTANT_FORMS, SPAN_FORMS};
 
     #[test]
@@ -506,7 +440,7 @@ mod tests {
         let refusal = time("noon").unwrap_err();
         for form in [INSTANT_FORMS, SPAN_FORMS] {
             assert!(refusal.contains(form), "{refusal}");
-            assert!(RECORDS_LIST_TIMES.contains(form), "{form}");
+            assert!(FORMS.contains(form), "{form}");
         }
     }
 
@@ -515,7 +449,11 @@ mod tests {
         for wrong in [
             "opsconsole records list --limit 0",
             "opsconsole records list --limit 501",
-            "opsconsole records list --from yesterday",
+            "opsconsole records list --from tomorrow",
+            "opsconsole records list since=soon",
+            "opsconsole records list typ=x",
+            "opsconsole records list -2h",
+            "opsconsole records list --column data.flight",
             "opsconsole records list --since 90",
             "opsconsole records list --since 1h --from 2026-11-24",
             "opsconsole publish a --rate 0",
@@ -535,7 +473,7 @@ mod tests {
             "opsconsole redrive run --all --canary 0",
             "opsconsole redrive resume no-id",
             "opsconsole replay",
-            "opsconsole replay --since yesterday",
+            "opsconsole replay --since tomorrow",
             "opsconsole replay --since 1h --patch foo",
             "opsconsole replay --since 1h --out p --dry-run",
             "opsconsole api get v1/records",

@@ -53,7 +53,7 @@ use tracing_subscriber::prelude::*;
 pub use account::arguments::AccountArguments;
 pub use arguments::{
     ApiCommand, Arguments, AuditArguments, Command, DemoArguments, EnvCommand, GlobalArguments,
-    OutputForm, PublishArguments, RecordsCommand, RecordsListArguments,
+    OutputForm, PublishArguments,
 };
 pub use complete::answer_completion;
 pub use dlq::arguments::{
@@ -68,6 +68,9 @@ pub use lint::arguments::{FailOn, LintArguments};
 pub use logs::arguments::LogsArguments;
 pub use man::arguments::ManArguments;
 pub use probe::arguments::ProbeArguments;
+pub use records::arguments::{
+    Column, Filter, FiltersCommand, RecordsCommand, RecordsListArguments,
+};
 pub use redrive::arguments::{
     CanarySteps, DraftArguments, NativeCommand, RedriveCommand, RedriveOptions,
     RedrivePlanArguments, RedriveRunArguments,
@@ -136,6 +139,9 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             let reason = arguments.global.reason.clone();
             tidy::run(asked, reason, output, &mut interrupt).await
         }),
+        Command::Records(RecordsCommand::Filters(asked)) => {
+            records::filters::run(&state_folder()?, asked, output)
+        }
         Command::Env(asked) => on_runtime(async {
             let mut interrupt = listen()?;
             let work = env::run(asked, &arguments.global, output);

@@ -7,6 +7,8 @@
 //! answer names them. `comfy-table` and `tabled` wrap, truncate or shrink columns to a width; neither
 //! chooses what to leave out, and with ranks around them more code than this would be left.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use unicode_width::UnicodeWidthStr as _;
 
@@ -41,7 +43,7 @@ pub(super) enum Keep {
 /// Rows under headings.
 #[derive(Debug)]
 pub(super) struct Table {
-    columns: Vec<(&'static str, Align, Keep)>,
+    columns: Vec<(Cow<'static, str>, Align, Keep)>,
     rows: Vec<Vec<String>>,
 }
 
@@ -49,19 +51,33 @@ pub(super) struct Table {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Rendered {
     pub(super) text: String,
-    pub(super) left_out: Vec<&'static str>,
+    pub(super) left_out: Vec<Cow<'static, str>>,
 }
 
 impl Table {
     pub(super) fn new(columns: &[(&'static str, Align, Keep)]) -> Self {
+        let columns = columns.iter();
         Self {
-            columns: columns.to_vec(),
+            columns: columns
+                .map(|(heading, align, keep)| (Cow::Borrowed(*heading), *align, *keep))
+                .collect(),
             rows: Vec::new(),
         }
     }
 
+    /// Adds a column behind the others; its heading is escaped.
+    pub(super) fn column(&mut self, heading: &str, align: Align, keep: Keep) {
+        let heading = Cow::Owned(printable(heading));
+        self.columns.push((heading, align, keep));
+    }
+
     /// Adds a row; its cells are escaped.
     pub(super) fn row<const N: usize>(&mut self, cells: [&str; N]) {
+        self.row_of(&cells);
+    }
+
+    /// The same, where columns were added.
+    pub(super) fn row_of(&mut self, cells: &[&str]) {
         self.rows
             .push(cells.iter().map(|cell| printable(cell)).collect());
     }
@@ -72,7 +88,7 @@ impl Table {
         let headings: Vec<String> = self
             .columns
             .iter()
-            .map(|(heading, _, _)| (*heading).to_owned())
+            .map(|(heading, _, _)| heading.to_string())
             .collect();
         let mut text = String::new();
         for cells in std::iter::once(&headings).chain(&self.rows) {
@@ -97,7 +113,7 @@ impl Table {
 
     /// Width of each column; `None` for one that is left out. First columns are left out, then the widest of
     /// those that may be truncated shrinks.
-    fn layout(&self, limit: Option<usize>) -> (Vec<Option<usize>>, Vec<&'static str>) {
+    fn layout(&self, limit: Option<usize>) -> (Vec<Option<usize>>, Vec<Cow<'static, str>>) {
         let mut widths: Vec<Option<usize>> = self
             .columns
             .iter()
@@ -122,7 +138,7 @@ impl Table {
                 (widths.get_mut(index), self.columns.get(index))
             {
                 *width = None;
-                left_out.push(*heading);
+                left_out.push(heading.clone());
             }
         }
         while total(&widths) > limit {

@@ -6,11 +6,9 @@ use crate::tui::filter::{self, INSTANT_FORMS, SPAN_FORMS};
 
 /// A time in any form of the records filter.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, String> {
-    filter::point(text)
-        .or_else(|| filter::before(text, Utc::now()))
-        .ok_or_else(|| {
-            format!(
-                "neither a time like {INSTANT_FORMS} nor a span back from now like {SPAN_FORMS}"
-            )
-        })
+    filter::moment(text, Utc::now()).ok_or_else(|| {
+        format!(
+            "neither a time like {INSTANT_FORMS}, today or yesterday, nor a span back from now like {SPAN_FORMS}"
+        )
+    })
 }

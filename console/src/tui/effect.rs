@@ -8,6 +8,8 @@ pub(crate) enum Effect {
     Request(Request),
     /// Control the redrive that this request runs. Its progress shows the result.
     Control(RequestId, RunControl),
+    /// Cancel the question in SQL of this request. Its answer shows the result.
+    CancelSql(RequestId),
     /// Lend the terminal to the operator's own editor with this text.
     OpenEditor(String),
     /// Put a text into the clipboard of the terminal (OSC 52).

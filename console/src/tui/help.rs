@@ -59,7 +59,7 @@ pub(crate) fn draw(
             Span::raw(binding.label),
         ]));
     }
-    if context == KeyContext::Screen(ScreenId::Records) {
+    if context == KeyContext::Screen(ScreenId::Records) || context == KeyContext::Query {
         lines.extend(filter_lines(theme));
     } else if context == KeyContext::Screen(ScreenId::Logs) {
         lines.extend(log_filter_lines(theme));
@@ -75,7 +75,7 @@ pub(crate) fn draw(
     let hidden = height.saturating_sub(place.height);
     let name = match context {
         KeyContext::Editor => "Keys of the editor".to_owned(),
-        KeyContext::Input => "Keys of the line".to_owned(),
+        KeyContext::Input | KeyContext::Query => "Keys of the line".to_owned(),
         KeyContext::Plan => "Keys of the plan".to_owned(),
         KeyContext::Patch => "Keys of the preview".to_owned(),
         KeyContext::Trace => "Keys of the time line".to_owned(),

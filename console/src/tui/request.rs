@@ -15,6 +15,7 @@ use super::plot::Mark;
 use super::received::{LeaseTimes, Received};
 use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::search::SearchInputs;
+use crate::saved_filters::SavedFilter;
 use pipeline::alarm_states::AlarmState;
 use pipeline::environment::Environment;
 use pipeline::fleet::FleetRow;
@@ -27,7 +28,7 @@ use pipeline::model::{
 use pipeline::probe::Probe;
 use pipeline::slo::ErrorBudget;
 use pipeline::storage::Storage;
-use pipeline::{Body, Hidden, RaisedAlarm};
+use pipeline::{Body, Hidden, RaisedAlarm, RecordNames, SqlAnswer};
 use redrive::Report;
 use redrive::trace::{EventTrace, TraceRequest};
 
@@ -139,10 +140,14 @@ pub(crate) enum Request {
     Judge(PatchInput, String, ReplyTo<Patched>),
     Search(Query, SearchInputs, ReplyTo<Found>),
     Records(RecordQuery, ReplyTo<Page<Record>>),
-    /// Read every environment once.
-    Fleet(ReplyTo<Vec<FleetRow>>),
-    /// What is configured for an environment by its name.
-    Environment(String, ReplyTo<Box<Environment>>),
+    /// The types and sources that records have.
+    RecordNames(ReplyTo<RecordNames>),
+    /// Ask the database in SQL; `None` where it was cancelled.
+    Sql(String, ReplyTo<Option<SqlAnswer>>),
+    /// The filters of records that were given a name.
+    SavedFilters(ReplyTo<Vec<SavedFilter>>),
+    /// Save one, and read them all.
+    SaveFilter(SavedFilter, ReplyTo<Vec<SavedFilter>>),
     /// Check how the pipeline is set up.
     Lint(ReplyTo<LintReport>),
     /// Read on in the logs of the functions.
@@ -230,8 +235,9 @@ pub(crate) enum Reply {
     Judged(Answer<Patched>),
     Found(Answer<Found>),
     Records(Answer<Page<Record>>),
-    Fleet(Answer<Vec<FleetRow>>),
-    Environment(Answer<Box<Environment>>),
+    RecordNames(Answer<RecordNames>),
+    SavedFilters(Answer<Vec<SavedFilter>>),
+    SqlAnswered(Answer<Option<SqlAnswer>>),
     Lint(Answer<LintReport>),
     Logs(Answer<LogRead>),
     LogsOfRequest(Answer<LogRead>),

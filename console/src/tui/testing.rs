@@ -24,13 +24,14 @@ use super::search::SearchInputs;
 use super::theme::Theme;
 use super::update::update;
 use super::view::view;
+use crate::saved_filters::SavedFilter;
 use pipeline::environment::Environment;
 use pipeline::fleet::FleetRow;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
 use pipeline::model::{DeadLetter, Published, QueueRole, QueueSnapshot, TraceState};
 use pipeline::probe::Probe;
-use pipeline::{Body, Hidden};
+use pipeline::{Body, Hidden, RecordNames, SqlAnswer};
 use redrive::Report;
 use redrive::trace::{EventTrace, TraceRequest};
 
@@ -69,8 +70,10 @@ kind!(PATCH: (String, PatchInputs) => Patched, Patch(program, messages));
 kind!(JUDGE: (PatchInput, String) => Patched, Judge(message, new_body));
 kind!(SEARCH: (Query, SearchInputs) => Found, Search(query, messages));
 kind!(RECORDS: RecordQuery => Page<Record>, Records(query));
-kind!(FLEET: () => Vec<FleetRow>, Fleet());
-kind!(ENVIRONMENT: String => Box<Environment>, Environment(name));
+kind!(NAMES: () => RecordNames, RecordNames());
+kind!(SAVED_FILTERS: () => Vec<SavedFilter>, SavedFilters());
+kind!(SAVE_FILTER: SavedFilter => Vec<SavedFilter>, SaveFilter(filter));
+kind!(SQL: String => Option<SqlAnswer>, Sql(sql));
 kind!(LINT: () => LintReport, Lint());
 kind!(LOGS: Box<LogTail> => LogRead, Logs(tail));
 kind!(TURN: () => (), Turn());
@@ -125,6 +128,8 @@ pub(crate) struct Harness {
     pub(crate) requests: Vec<Request>,
     pub(crate) copied: Vec<String>,
     pub(crate) controls: Vec<(RequestId, RunControl)>,
+    /// Questions in SQL that were cancelled.
+    pub(crate) cancelled: Vec<RequestId>,
     /// Texts for which the operator's own editor was opened.
     pub(crate) editors: Vec<String>,
 }
@@ -145,6 +150,7 @@ impl Harness {
             requests: Vec::new(),
             copied: Vec::new(),
             controls: Vec::new(),
+            cancelled: Vec::new(),
             editors: Vec::new(),
         }
     }
@@ -167,6 +173,7 @@ impl Harness {
             match effect {
                 Effect::Request(request) => self.requests.push(request),
                 Effect::Control(id, control) => self.controls.push((id, control)),
+                Effect::CancelSql(id) => self.cancelled.push(id),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::OpenEditor(text) => self.editors.push(text),
                 Effect::Quit => {}

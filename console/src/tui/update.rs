@@ -127,7 +127,7 @@ fn on_key(model: &mut Model, key: KeyEvent, outbox: &mut Outbox) {
                 palette.key(key);
             }
         }
-        KeyContext::Editor | KeyContext::Input => match &mut model.time_line {
+        KeyContext::Editor | KeyContext::Input | KeyContext::Query => match &mut model.time_line {
             Some(time_line) => time_line.key(key),
             None => send(model, model.screen, ScreenEvent::Key(key), outbox),
         },
@@ -454,11 +454,14 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Records(answer) => on(model, outbox, |screens, context| {
             screens.records.page_came(answer, context);
         }),
-        Reply::Fleet(answer) => on(model, outbox, |screens, context| {
-            screens.fleet.rows_came(answer, context);
+        Reply::RecordNames(answer) => on(model, outbox, |screens, context| {
+            screens.records.names_came(answer, context);
         }),
-        Reply::Environment(answer) => on(model, outbox, |screens, context| {
-            screens.fleet.environment_came(answer, context);
+        Reply::SavedFilters(answer) => on(model, outbox, |screens, context| {
+            screens.records.saved_filters_came(answer, context);
+        }),
+        Reply::SqlAnswered(answer) => on(model, outbox, |screens, context| {
+            screens.records.sql_answered(answer, context);
         }),
         Reply::Lint(answer) => on(model, outbox, |screens, context| {
             screens.lint.report_came(answer, context);

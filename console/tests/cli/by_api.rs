@@ -1,7 +1,7 @@
 //! The console where only the signed API can be reached: it shows what it shows with a database.
 
 use chrono::{TimeDelta, Utc};
-use event::{Bucket, EventKey, GroupBy, RecordId, RecordQuery, StatsQuery};
+use event::{Bucket, Cursor, EventKey, GroupBy, Order, RecordId, RecordQuery, StatsQuery};
 use pipeline::Pipeline;
 use pipeline::environment::Environment;
 use pipeline::model::ReadPath;
@@ -34,7 +34,7 @@ fn key(id: &str) -> EventKey {
 }
 
 /// The program that knows the pipeline's signed API, and its database only by `more`.
-fn program(turn: &Turn, more: &str) -> Program {
+pub(crate) fn program(turn: &Turn, more: &str) -> Program {
     let program = Program::new();
     program.configure(&configuration::by_api(&turn.endpoints, more));
     program
@@ -132,7 +132,7 @@ fn unreachable_database_leaves_the_api() {
 #[test]
 fn every_read_has_the_same_answer_on_both_ways() {
     let turn = deployed();
-    publish(&turn, &["e"]);
+    publish(&turn, &["e", "f", "g"]);
     let direct = turn.pipeline();
     let by_api = Pipeline::connect(&Environment {
         database_url: None,
@@ -154,6 +154,8 @@ fn every_read_has_the_same_answer_on_both_ways() {
         let all = RecordQuery::default();
         let page = direct.list_records(&all).await.unwrap();
         assert_eq!(page, by_api.list_records(&all).await.unwrap());
+        pages_upwards_are_those_downwards(direct).await;
+        pages_upwards_are_those_downwards(&by_api).await;
         let id = page.items[0].record_id;
         let record = direct.get_record(id).await.unwrap();
         assert!(record.is_some());
@@ -162,6 +164,12 @@ fn every_read_has_the_same_answer_on_both_ways() {
         let types = direct.type_counts().await.unwrap();
         assert!(types.iter().any(|one| one.event_type == "by.api"));
         assert_eq!(types, by_api.type_counts().await.unwrap());
+        let at = stats.to;
+        let names = direct.record_names(at).await.unwrap();
+        assert!(names.types.iter().any(|(name, _)| name == "by.api"));
+        assert!(names.sources.iter().any(|(name, _)| name == SOURCE));
+        assert_eq!(names.missing, None);
+        assert_eq!(names, by_api.record_names(at).await.unwrap());
         let counts = direct.stats(&stats).await.unwrap();
         assert!(counts.iter().any(|one| one.group == SOURCE));
         assert_eq!(counts, by_api.stats(&stats).await.unwrap());
@@ -174,6 +182,32 @@ fn every_read_has_the_same_answer_on_both_ways() {
         assert_eq!(one.last_ingested_at, other.last_ingested_at);
         assert!((Utc::now() - other.database_now).abs() < TimeDelta::minutes(5));
     });
+}
+
+/// The page above a record is read in the other order, from that record.
+async fn pages_upwards_are_those_downwards(pipeline: &Pipeline) {
+    let mut query = RecordQuery {
+        limit: 2,
+        source: Some(SOURCE.to_owned()),
+        ..RecordQuery::default()
+    };
+    let first = pipeline.list_records(&query).await.unwrap();
+    query.cursor = first.next_cursor;
+    let second = pipeline.list_records(&query).await.unwrap();
+    let top = &second.items[0];
+    let upwards = RecordQuery {
+        order: Order::Asc,
+        cursor: Some(Cursor {
+            order: Order::Asc,
+            occurred_at: top.occurred_at,
+            record_id: top.record_id,
+        }),
+        ..query
+    };
+    let mut above = pipeline.list_records(&upwards).await.unwrap();
+    assert_eq!(above.next_cursor, None, "that is the top");
+    above.items.reverse();
+    assert_eq!(above.items, first.items);
 }
 
 #[test]

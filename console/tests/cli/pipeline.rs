@@ -201,6 +201,17 @@ fn copies_get_ids_of_their_own_and_pages_follow_the_cursor() {
         .map(|record| record["id"].to_string())
         .collect();
     assert_eq!(ids.len(), 25);
+    // The filter of the screen is that of the command.
+    let filtered = ["records", "list", "cli.copied 2026-01-31", "--limit", "20"];
+    assert_eq!(deployed.json(&filtered)["items"], first["items"]);
+    let answer = deployed.run(&["records", "list", "cli.copied", "--column", "/type"]);
+    let heading = answer.stdout.lines().next().unwrap_or_default();
+    assert!(heading.ends_with("/type"), "{answer:?}");
+    assert_eq!(
+        answer.stdout.matches(" cli.copied\n").count(),
+        25,
+        "{answer:?}"
+    );
     let words = ["records", "list", "--type", "cli.c"];
     let types = completions::offered(&deployed.program, &words);
     assert_eq!(types, ["cli.copied"], "what was listed is offered");

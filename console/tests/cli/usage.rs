@@ -57,9 +57,21 @@ fn wrong_usage_exits_with_2_and_shows_what_is_wrong() {
         (vec!["nonsense"], "unrecognized subcommand"),
         (vec!["records", "list", "--limit", "0"], "--limit"),
         (
-            vec!["records", "list", "--from", "yesterday"],
-            "neither a time like 2026-11-24, 2026-11-24T06:30Z or full RFC 3339 nor a span back \
-             from now like 90s, 30m, 1h30m, 2d or 1w",
+            vec!["records", "list", "--from", "tomorrow"],
+            "neither a time like 2026-11-24, 2026-11-24T06:30Z or full RFC 3339, today or \
+             yesterday, nor a span back from now like 90s, 30m, 1h30m, 2d or 1w",
+        ),
+        (
+            vec!["records", "list", "flight.delayed since=soon"],
+            "since=soon is no time; write 2h (back from now), today",
+        ),
+        (
+            vec!["records", "list", "since=1h until=2h"],
+            "nothing lies between",
+        ),
+        (
+            vec!["records", "list", "--column", "data.flight"],
+            "does not begin with /; write /data/flight",
         ),
         (
             vec!["records", "get", "abc"],

@@ -8,6 +8,7 @@ mod logs;
 mod overview;
 mod pipeline;
 mod probe;
+mod records;
 mod redrive;
 mod replay;
 mod second_console;

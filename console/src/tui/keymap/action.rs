@@ -51,6 +51,18 @@ pub(crate) enum Action {
     Release,
     Filter,
     ClearFilter,
+    /// Take what fits at the cursor of a line.
+    Complete,
+    /// Choose what has a column of its own.
+    Columns,
+    /// Keep the filter under a name.
+    SaveFilter,
+    /// Compare two records.
+    Compare,
+    /// Show how what is listed is exported.
+    Export,
+    /// Ask the database in SQL.
+    Sql,
     /// Follow new records, or stop.
     Follow,
     Edit,
@@ -152,6 +164,7 @@ impl Action {
                 | Self::SearchDeadLetters
                 | Self::ShowLogs
                 | Self::ShowRequest
+                | Self::Compare
         )
     }
 }
@@ -165,6 +178,8 @@ pub(crate) enum KeyContext {
     Editor,
     /// In a line of input: other keys write.
     Input,
+    /// In a line of input that is completed: other keys write.
+    Query,
     /// In front of a question with yes and no.
     Confirm,
     /// In front of the plan of a redrive.

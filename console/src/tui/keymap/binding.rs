@@ -66,6 +66,7 @@ impl Binding {
                 Place::Screens | Place::Some(_) | Place::NotTyping,
                 KeyContext::Editor
                 | KeyContext::Input
+                | KeyContext::Query
                 | KeyContext::Confirm
                 | KeyContext::Plan
                 | KeyContext::Patch

@@ -12,6 +12,7 @@ const QUESTIONS: &[KeyContext] = &[KeyContext::Confirm, KeyContext::Plan, KeyCon
 const PLAN: &[KeyContext] = &[KeyContext::Plan];
 const PATCH: &[KeyContext] = &[KeyContext::Patch];
 const TRACE: &[KeyContext] = &[KeyContext::Trace];
+const QUERY: &[KeyContext] = &[KeyContext::Query];
 const LISTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::DeadLetters,
@@ -268,6 +269,41 @@ pub(crate) const BINDINGS: &[Binding] = &[
         [K::char('f')],
         "follow",
         2,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Columns,
+        [K::char('c')],
+        "columns",
+        5,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Compare,
+        [K::char('d')],
+        "compare two records",
+        0,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::SaveFilter,
+        [K::char('s')],
+        "save the filter",
+        0,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Export,
+        [K::char('e')],
+        "export: the command",
+        0,
+        Place::Some(RECORDS)
+    ),
+    bind!(
+        Action::Sql,
+        [K::char('S')],
+        "SQL, read-only",
+        0,
         Place::Some(RECORDS)
     ),
     bind!(
@@ -683,7 +719,28 @@ pub(crate) const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::Enter)],
         "apply",
         1,
-        Place::In(&[KeyContext::Input, KeyContext::Palette])
+        Place::In(&[KeyContext::Input, KeyContext::Palette, KeyContext::Query])
+    ),
+    bind!(
+        Action::Complete,
+        [K::plain(KeyCode::Tab)],
+        "complete",
+        2,
+        Place::In(QUERY)
+    ),
+    bind!(
+        Action::Down,
+        [K::plain(KeyCode::Down)],
+        "choose",
+        3,
+        Place::In(QUERY)
+    ),
+    bind!(
+        Action::Up,
+        [K::plain(KeyCode::Up)],
+        "earlier filters",
+        4,
+        Place::In(QUERY)
     ),
     bind!(
         Action::Up,
@@ -714,6 +771,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Place::In(&[
             KeyContext::Editor,
             KeyContext::Input,
+            KeyContext::Query,
             KeyContext::Palette,
             KeyContext::Help
         ])
@@ -849,7 +907,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
         [K::plain(KeyCode::F(1))],
         "help",
         0,
-        Place::In(&[KeyContext::Editor, KeyContext::Input])
+        Place::In(&[KeyContext::Editor, KeyContext::Input, KeyContext::Query])
     ),
     bind!(Action::Quit, [K::char('q')], "quit", 0, Place::NotTyping),
     bind!(Action::Quit, [K::ctrl('c')], "quit", 0, Place::Everywhere),

@@ -42,6 +42,7 @@ mod tests {
         contexts.extend([
             KeyContext::Editor,
             KeyContext::Input,
+            KeyContext::Query,
             KeyContext::Confirm,
             KeyContext::Plan,
             KeyContext::Patch,
@@ -94,7 +95,12 @@ mod tests {
     #[test]
     fn messages_write_where_text_is_written() {
         let q = KeyEvent::new(KeyCode::Char('q'), KeyModifiers::NONE);
-        for context in [KeyContext::Editor, KeyContext::Input, KeyContext::Palette] {
+        for context in [
+            KeyContext::Editor,
+            KeyContext::Input,
+            KeyContext::Query,
+            KeyContext::Palette,
+        ] {
             assert_eq!(lookup(context, q), None, "{context:?}");
         }
         let capital = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);

@@ -24,7 +24,7 @@ use super::polling::Polling;
 use super::request::{ReplyTo, Request, RequestId, Sought};
 use pipeline::environment::{Environment, Folders};
 use pipeline::probe::ProbeSettings;
-use pipeline::{Authority, BodyError, Pipeline, PipelineError};
+use pipeline::{Authority, BodyError, Pipeline, PipelineError, QuestionLimits};
 use redrive::{Control, Pause};
 
 mod changes;
@@ -35,7 +35,15 @@ mod patch;
 mod progress;
 mod redrives;
 mod rules;
+mod saved;
 mod shared;
+
+/// What a question in SQL may take.
+const SQL_LIMITS: QuestionLimits = QuestionLimits {
+    rows: 1_000,
+    bytes: 8 * 1024 * 1024,
+    time: Duration::from_secs(30),
+};
 
 /// How long history reaches back.
 const HISTORY_WINDOW: Duration = Duration::from_secs(3_600);
@@ -59,6 +67,8 @@ pub(super) struct Sources {
     changes: JoinSet<()>,
     /// The newest redrive and the handle that controls it.
     controlled: Option<(RequestId, Control)>,
+    /// The newest question in SQL and what cancels it.
+    asked: Option<(RequestId, CancellationToken)>,
     /// Cancelled when the console is being left.
     leaving: CancellationToken,
 }
@@ -78,6 +88,7 @@ impl Sources {
             leases: JoinSet::new(),
             changes: JoinSet::new(),
             controlled: None,
+            asked: None,
             leaving: CancellationToken::new(),
         }
     }
@@ -214,13 +225,20 @@ impl Sources {
                     pipeline.list_records(&query).await
                 });
             }
-            Request::Fleet(to) => self.run(many_reads(Environments), to, |shared| async move {
-                environments::fleet(shared.configuration).await
+            Request::RecordNames(to) => self.ask(read(Database), to, |pipeline| async move {
+                pipeline.record_names(Utc::now()).await
             }),
-            Request::Environment(name, to) => {
-                self.run(read(Local), to, |shared| {
-                    environments::load(shared.configuration, name)
+            Request::Sql(sql, to) => {
+                let cancel = self.leaving.child_token();
+                self.asked = Some((to.id(), cancel.clone()));
+                self.ask(many_reads(Database), to, move |pipeline| async move {
+                    pipeline.open_tunnel();
+                    pipeline.ask_sql(&sql, SQL_LIMITS, &cancel).await
                 });
+            }
+            Request::SavedFilters(to) => self.run(read(Local), to, |_| saved::read()),
+            Request::SaveFilter(filter, to) => {
+                self.run(read(Local), to, |_| saved::save(filter));
             }
             Request::Lint(to) => self.ask(many_reads(Setup), to, |pipeline| async move {
                 pipeline.open_tunnel();
@@ -360,6 +378,13 @@ impl Sources {
             RunControl::Continue => control.resume(),
             RunControl::Cancel => control.cancel(),
             RunControl::Rate(rate_per_sec) => control.set_rate(rate_per_sec),
+        }
+    }
+
+    /// Cancels the question of a request; nothing happens where it was answered.
+    pub(super) fn cancel_sql(&self, id: RequestId) {
+        if let Some((_, cancel)) = self.asked.as_ref().filter(|(asked, _)| *asked == id) {
+            cancel.cancel();
         }
     }
 

@@ -201,7 +201,13 @@ impl DeadLetters {
             | Action::PreviousPage
             | Action::ShowRange(_)
             | Action::Earlier
-            | Action::Later => {}
+            | Action::Later
+            | Action::Complete
+            | Action::Columns
+            | Action::SaveFilter
+            | Action::Compare
+            | Action::Export
+            | Action::Sql => {}
         }
     }
 

@@ -3,10 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use event::Record;
-use strum::VariantArray;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::rows::Widths;
+use super::rows::{Row, Widths};
+use crate::pointer::{Cell, Pointer};
 use crate::tui::format::{UNKNOWN, latency, short_span_secs, visible};
 use crate::tui::lines::{left, right};
 
@@ -25,10 +25,12 @@ const NAME_MAX: usize = 26;
 const ID_MAX: usize = 40;
 
 /// What a column shows; from left to right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Column {
     Time,
     Type,
+    /// What the pointer with this number points at.
+    Pointer(usize),
     Source,
     Id,
     Subject,
@@ -37,46 +39,56 @@ pub(super) enum Column {
 
 impl Column {
     /// From left to right.
-    const ALL: &'static [Self] = Self::VARIANTS;
+    fn all(pointers: usize) -> Vec<Self> {
+        let mut all = vec![Self::Time, Self::Type];
+        all.extend((0..pointers).map(Self::Pointer));
+        all.extend([Self::Source, Self::Id, Self::Subject, Self::Lag]);
+        all
+    }
 
-    /// Its place in the order in which columns get room.
+    /// Its place in the order in which columns get room: what the operator asked for before what is always there.
     const fn rank(self) -> usize {
         match self {
             Self::Time => 0,
-            Self::Type => 1,
-            Self::Id => 2,
-            Self::Source => 3,
-            Self::Lag => 4,
-            Self::Subject => 5,
+            Self::Pointer(_) => 1,
+            Self::Type => 2,
+            Self::Id => 3,
+            Self::Source => 4,
+            Self::Lag => 5,
+            Self::Subject => 6,
         }
     }
 
-    const fn title(self) -> &'static str {
-        match self {
+    fn title(self, pointers: &[Pointer]) -> String {
+        let title = match self {
             Self::Time => "time UTC",
             Self::Type => "type",
             Self::Source => "source",
             Self::Id => "id",
             Self::Subject => "subject",
             Self::Lag => "delay",
-        }
-    }
-
-    /// Whether it is aligned by its right end: digits below digits.
-    const fn is_number(self) -> bool {
-        matches!(self, Self::Time | Self::Lag)
+            Self::Pointer(number) => {
+                let pointer = pointers.get(number);
+                return pointer.map_or_else(String::new, |it| pointer_title(it, pointers));
+            }
+        };
+        title.to_owned()
     }
 
     /// Narrowest and widest that make sense.
-    fn bounds(self, widths: Widths, is_today: bool) -> (usize, usize) {
+    fn bounds(self, widths: &Widths, pointers: &[Pointer], is_today: bool) -> (usize, usize) {
         let value = |width: usize, least: usize, most: usize| {
-            let most = width.max(self.title().width()).min(most);
+            let most = width.max(self.title(pointers).width()).min(most);
             (most.min(least), most)
         };
         match self {
             Self::Time if is_today => (CLOCK, CLOCK),
             Self::Time => (DAY_AND_CLOCK, DAY_AND_CLOCK),
             Self::Type => value(widths.event_type, 6, NAME_MAX),
+            Self::Pointer(number) => {
+                let width = widths.pointers.get(number).copied().unwrap_or_default();
+                value(width, 8, NAME_MAX)
+            }
             Self::Source => value(widths.source, 10, NAME_MAX),
             Self::Id => value(widths.id, 10, ID_MAX),
             Self::Subject => value(widths.subject, 8, NAME_MAX),
@@ -85,48 +97,81 @@ impl Column {
     }
 }
 
+/// The last name, or the whole pointer where another one ends with the same name.
+fn pointer_title(pointer: &Pointer, pointers: &[Pointer]) -> String {
+    let title = pointer.title();
+    let same = pointers.iter().filter(|other| other.title() == title);
+    if title.is_empty() || same.count() > 1 {
+        visible(&pointer.to_string())
+    } else {
+        visible(title)
+    }
+}
+
 /// The columns that have room, from left to right, with their widths.
-pub(super) fn columns(width: usize, widths: Widths, is_today: bool) -> Vec<(Column, usize)> {
+pub(super) fn columns(
+    width: usize,
+    widths: &Widths,
+    pointers: &[Pointer],
+    is_today: bool,
+) -> Vec<(Column, usize)> {
     let mut left = width.saturating_sub(MARKER);
-    let mut chosen: Vec<(Column, usize)> = Vec::new();
-    let mut by_rank = Column::ALL.to_vec();
-    by_rank.sort_by_key(|column| column.rank());
-    for column in by_rank {
+    let mut chosen: Vec<(usize, (Column, usize))> = Vec::new();
+    let mut by_rank: Vec<_> = Column::all(pointers.len())
+        .into_iter()
+        .enumerate()
+        .collect();
+    by_rank.sort_by_key(|(_, column)| column.rank());
+    for (place, column) in by_rank {
         if column == Column::Subject && widths.subject == 0 {
             continue;
         }
         let gap = if chosen.is_empty() { 0 } else { GAP };
-        let (least, most) = column.bounds(widths, is_today);
+        let (least, most) = column.bounds(widths, pointers, is_today);
         // The first one is there at any width: it shows that there are rows.
         if left < least + gap && !chosen.is_empty() {
             continue;
         }
         let given = most.min(left.saturating_sub(gap));
         left = left.saturating_sub(given + gap);
-        chosen.push((column, given));
+        chosen.push((place, (column, given)));
     }
-    let place = |column: Column| Column::ALL.iter().position(|other| *other == column);
-    chosen.sort_by_key(|(column, _)| place(*column));
-    chosen
+    chosen.sort_by_key(|(place, _)| *place);
+    chosen.into_iter().map(|(_, column)| column).collect()
 }
 
 /// The line of titles.
-pub(super) fn titles(columns: &[(Column, usize)]) -> String {
-    joined(columns, |column| column.title().to_owned())
+pub(super) fn titles(columns: &[(Column, usize)], pointers: &[Pointer]) -> String {
+    joined(columns, |column| {
+        let is_number = matches!(column, Column::Time | Column::Lag);
+        (column.title(pointers), is_number)
+    })
 }
 
-/// The line of a record, without its mark.
-pub(super) fn cells(columns: &[(Column, usize)], record: &Record, now: DateTime<Utc>) -> String {
+/// The line of a record, without its mark. Numbers are aligned by their right ends: digits below digits.
+pub(super) fn cells(columns: &[(Column, usize)], row: &Row, now: DateTime<Utc>) -> String {
+    let record = &row.record;
     joined(columns, |column| match column {
-        Column::Time => time(record.occurred_at, now),
-        Column::Type => visible(&record.event_type),
-        Column::Source => visible(&record.source),
-        Column::Id => visible(&record.id),
-        Column::Subject => record
-            .subject
-            .as_deref()
-            .map_or_else(|| UNKNOWN.to_owned(), visible),
-        Column::Lag => lag(record),
+        Column::Time => (time(record.occurred_at, now), true),
+        Column::Type => (visible(&record.event_type), false),
+        Column::Source => (visible(&record.source), false),
+        Column::Id => (visible(&record.id), false),
+        Column::Subject => (
+            record
+                .subject
+                .as_deref()
+                .map_or_else(|| UNKNOWN.to_owned(), visible),
+            false,
+        ),
+        Column::Lag => (lag(record), true),
+        Column::Pointer(number) => {
+            let cells = row.cells.as_deref().unwrap_or_default();
+            match cells.get(number) {
+                Some(Cell::Number(text)) => (text.clone(), true),
+                Some(Cell::Text(text)) => (text.clone(), false),
+                Some(Cell::Absent) | None => (UNKNOWN.to_owned(), false),
+            }
+        }
     })
 }
 
@@ -153,14 +198,15 @@ pub(super) fn lag(record: &Record) -> String {
     }
 }
 
-fn joined(columns: &[(Column, usize)], text: impl Fn(Column) -> String) -> String {
+fn joined(columns: &[(Column, usize)], text: impl Fn(Column) -> (String, bool)) -> String {
     let mut line = String::new();
     for (column, width) in columns {
         if !line.is_empty() {
             line.push_str(&" ".repeat(GAP));
         }
-        let place = if column.is_number() { right } else { left };
-        line.push_str(&place(&text(*column), *width));
+        let (text, is_number) = text(*column);
+        let place = if is_number { right } else { left };
+        line.push_str(&place(&text, *width));
     }
     line
 }
@@ -169,15 +215,22 @@ fn joined(columns: &[(Column, usize)], text: impl Fn(Column) -> String) -> Strin
 mod tests {
     use super::*;
 
-    const WIDTHS: Widths = Widths {
-        event_type: 15,
-        source: 14,
-        id: 36,
-        subject: 6,
-    };
+    fn widths() -> Widths {
+        Widths {
+            event_type: 15,
+            source: 14,
+            id: 36,
+            subject: 6,
+            pointers: vec![5, 12],
+        }
+    }
 
-    fn shown(width: usize) -> Vec<Column> {
-        columns(width, WIDTHS, true)
+    fn pointers() -> Vec<Pointer> {
+        crate::pointer::parse("/data/price /data/flight").unwrap()
+    }
+
+    fn shown(width: usize, pointers: &[Pointer]) -> Vec<Column> {
+        columns(width, &widths(), pointers, true)
             .into_iter()
             .map(|(column, _)| column)
             .collect()
@@ -186,18 +239,45 @@ mod tests {
     #[test]
     fn columns_are_dropped_by_rank_as_the_width_shrinks() {
         use Column::{Id, Lag, Source, Subject, Time, Type};
-        assert_eq!(shown(120), [Time, Type, Source, Id, Subject, Lag]);
-        assert_eq!(shown(80), [Time, Type, Source, Id]);
-        assert_eq!(shown(40), [Time, Type, Id]);
-        assert_eq!(shown(20), [Time, Type]);
-        assert_eq!(shown(9), [Time]);
-        assert_eq!(shown(0), [Time]);
+        assert_eq!(shown(120, &[]), [Time, Type, Source, Id, Subject, Lag]);
+        assert_eq!(shown(80, &[]), [Time, Type, Source, Id]);
+        assert_eq!(shown(40, &[]), [Time, Type, Id]);
+        assert_eq!(shown(20, &[]), [Time, Type]);
+        assert_eq!(shown(9, &[]), [Time]);
+        assert_eq!(shown(0, &[]), [Time]);
+    }
+
+    #[test]
+    fn columns_of_pointers_get_room_before_the_usual_ones() {
+        use Column::{Id, Pointer, Source, Time, Type};
+        let pointers = pointers();
+        assert_eq!(
+            shown(100, &pointers),
+            [Time, Type, Pointer(0), Pointer(1), Source, Id]
+        );
+        assert_eq!(shown(32, &pointers), [Time, Pointer(0), Pointer(1)]);
+        assert_eq!(shown(9, &pointers), [Time]);
+    }
+
+    #[test]
+    fn pointer_is_titled_by_its_last_name_unless_another_one_has_the_same() {
+        let titles = |text: &str| -> Vec<String> {
+            let pointers = crate::pointer::parse(text).unwrap();
+            pointers
+                .iter()
+                .map(|it| pointer_title(it, &pointers))
+                .collect()
+        };
+        assert_eq!(titles("/data/price /data/id"), ["price", "id"]);
+        assert_eq!(titles("/id /data/id"), ["/id", "/data/id"]);
+        assert_eq!(titles("/"), ["/"]);
     }
 
     #[test]
     fn columns_never_take_more_than_there_is() {
-        for width in 0..200 {
-            let columns = columns(width, WIDTHS, false);
+        let both = [Vec::new(), pointers()];
+        for (width, pointers) in (0..200).flat_map(|width| both.iter().map(move |it| (width, it))) {
+            let columns = columns(width, &widths(), pointers, false);
             let taken: usize = columns.iter().map(|(_, width)| width + GAP).sum();
             assert!(
                 taken.saturating_sub(GAP) <= width.saturating_sub(MARKER),

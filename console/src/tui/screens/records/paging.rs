@@ -1,15 +1,19 @@
 //! The requests to the database, and what their answers change.
 //!
-//! Invariant: one page is requested at a time, and an answer to an earlier list changes nothing.
+//! Invariant: one page is requested at a time, an answer to an earlier list changes nothing, and no more than
+//! [`PAGES_IN_A_ROW_MAX`] pages are read without a key.
 
 use chrono::{DateTime, Duration, Utc};
-use event::{LIMIT_MAX, Order, Page, Record, RecordQuery};
+use event::{Cursor, LIMIT_MAX, Order, Page, Record, RecordQuery};
+use pipeline::RecordNames;
 
-use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows};
-use super::state::Records;
+use super::known::gathered;
+use super::rows::{PAYLOAD_BYTES_MAX, ROWS_MAX, Rows, other};
+use super::state::{Records, Way};
 use crate::tui::context::UpdateContext;
 use crate::tui::filter;
 use crate::tui::format::count;
+use crate::tui::list::ListState;
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
 use crate::tui::theme::Tone;
@@ -23,8 +27,13 @@ const FOLLOW_EVERY: Duration = Duration::seconds(2);
 const RELOAD_EVERY: Duration = Duration::seconds(10);
 /// How soon a page that failed is requested again by moving.
 const MORE_RETRY: Duration = Duration::seconds(3);
-/// The next page is requested when the selection comes so near to the end.
+/// The page below or above is requested when the selection comes so near to the last or the first row.
 const MORE_AHEAD_ROWS: usize = 30;
+/// Pages that are read without a key. The database visits a limited number of records for each, so that one may be
+/// short, or empty, before the end of the list.
+const PAGES_IN_A_ROW_MAX: usize = 20;
+/// How old the names of completion may be when a filter is typed.
+const NAMES_EVERY: Duration = Duration::seconds(60);
 
 impl Records {
     pub(super) fn tick(&mut self, context: &mut UpdateContext<'_>) {
@@ -48,7 +57,10 @@ impl Records {
         }
         if self.rows.error().is_some() && self.rows.is_due(FOLLOW_EVERY, context.now) {
             self.reload(context);
-        } else if self.rows.value().is_some() && self.newer.is_due(FOLLOW_EVERY, context.now) {
+        } else if self.rows.value().is_some()
+            && self.has_the_top()
+            && self.newer.is_due(FOLLOW_EVERY, context.now)
+        {
             // `since` and `until` move on with the clock; the filter itself was checked.
             let query = filter::parse(&self.filter, context.now).unwrap_or_default();
             // A page below ends where the list does.
@@ -89,15 +101,13 @@ impl Records {
             let row = kept.and_then(|id| self.rows.value().and_then(|rows| rows.row_of(id)));
             self.select(row.unwrap_or(0), context);
         } else if self.more.awaits(&answer) {
-            let added = answer.map(|page| {
-                let added = page.items.len();
-                if let Some(rows) = self.rows.value_mut() {
-                    rows.append(page);
-                }
-                added
-            });
+            let is_ok = answer.is_ok();
+            let added = answer.map(|page| self.take_page(page, context));
             self.more.settle(added, now);
             self.settle_layout(context.body);
+            if is_ok && self.pages_in_a_row < PAGES_IN_A_ROW_MAX {
+                self.fetch_more(context);
+            }
         } else if self.newer.awaits(&answer) {
             let added = answer.map(|page| {
                 let added = self.merge(page, context);
@@ -105,6 +115,44 @@ impl Records {
                 added
             });
             self.newer.settle(added, now);
+        }
+    }
+
+    /// Puts a page in its place, and lets go of rows at the other end. What is seen stays where it is.
+    fn take_page(&mut self, page: Page<Record>, context: &mut UpdateContext<'_>) -> usize {
+        let height = usize::from(self.parts(context.body).rows.height);
+        let order = self.query.order;
+        let list = &mut self.list;
+        let Some(rows) = self.rows.value_mut() else {
+            return 0;
+        };
+        match self.way {
+            Way::Below => {
+                let added = page.items.len();
+                rows.append(page);
+                let gone = rows.trim_top(list.offset.saturating_sub(MORE_AHEAD_ROWS));
+                list.selected -= gone;
+                list.offset -= gone;
+                if gone > 0 && self.is_following {
+                    self.is_following = false;
+                    context.notify(Tone::Warning, "paused: reading further down; f follows");
+                }
+                added
+            }
+            Way::Above => {
+                let added = rows.prepend(page);
+                list.selected += added;
+                list.offset += added;
+                rows.trim(list.offset + height + MORE_AHEAD_ROWS);
+                added
+            }
+            Way::End => {
+                *rows = Rows::from_the_end(page, order);
+                let length = rows.len();
+                *list = ListState::default();
+                list.select(length.saturating_sub(1), length, height);
+                length
+            }
         }
     }
 
@@ -193,12 +241,43 @@ impl Records {
         self.is_following = !self.is_following;
         if self.is_following {
             // What comes is on top.
-            self.select(0, context);
+            self.first(context);
             self.newer.reset();
             self.tick(context);
         }
     }
 
+    /// Goes to the first record of the list, also where it was let go.
+    pub(super) fn first(&mut self, context: &mut UpdateContext<'_>) {
+        let has_the_top = self.has_the_top();
+        self.select(0, context);
+        if !has_the_top && !self.rows.is_loading() {
+            self.reload(context);
+        }
+    }
+
+    /// Goes to the last record of the list, also where it is not read yet: the list is then read from its end.
+    pub(super) fn last(&mut self, context: &mut UpdateContext<'_>) {
+        let rows = self.rows.value();
+        let is_below = rows.is_some_and(|rows| rows.next_cursor().is_some());
+        if !is_below || self.rows.is_loading() {
+            self.select(usize::MAX, context);
+            return;
+        }
+        if self.is_following {
+            self.is_following = false;
+            context.notify(Tone::Warning, "paused: going to the end; f follows");
+        }
+        self.pages_in_a_row = 0;
+        self.fetch_page(Way::End, None, context);
+    }
+
+    /// Whether the page at the end of the list is awaited.
+    pub(super) fn is_going_to_the_end(&self) -> bool {
+        self.way == Way::End && self.more.is_loading()
+    }
+
+    /// Requests the page below or above, where the selection is near to it.
     pub(super) fn fetch_more(&mut self, context: &mut UpdateContext<'_>) {
         if self.rows.is_loading() || !self.more_is_due(context.now) {
             return;
@@ -206,19 +285,67 @@ impl Records {
         let Some(rows) = self.rows.value() else {
             return;
         };
-        let Some(cursor) = rows.next_cursor() else {
-            return;
-        };
-        if self.list.selected + MORE_AHEAD_ROWS < rows.len() || rows.is_full() {
-            return;
+        let selected = self.list.selected;
+        let below = rows
+            .next_cursor()
+            .filter(|_| selected + MORE_AHEAD_ROWS >= rows.len());
+        let above = rows
+            .previous_cursor()
+            .filter(|_| selected < MORE_AHEAD_ROWS);
+        match (below, above) {
+            (Some(cursor), _) => self.fetch_page(Way::Below, Some(cursor), context),
+            (None, Some(cursor)) => self.fetch_page(Way::Above, Some(cursor), context),
+            (None, None) => {}
         }
+    }
+
+    fn fetch_page(&mut self, way: Way, cursor: Option<Cursor>, context: &mut UpdateContext<'_>) {
+        let order = self.query.order;
         let query = RecordQuery {
-            cursor: Some(cursor),
+            cursor,
+            order: match way {
+                Way::Below => order,
+                Way::Above | Way::End => other(order),
+            },
             ..self.query.clone()
         };
+        self.way = way;
+        self.pages_in_a_row += 1;
         context.outbox.fetch(&mut self.more, Reply::Records, |to| {
             Request::Records(query, to)
         });
+    }
+
+    /// Requests the names for completion, where they are not known or old.
+    pub(super) fn fetch_names(&mut self, context: &mut UpdateContext<'_>) {
+        if self.names.is_due(NAMES_EVERY, context.now) {
+            context
+                .outbox
+                .fetch(&mut self.names, Reply::RecordNames, Request::RecordNames);
+        }
+    }
+
+    pub(crate) fn names_came(&mut self, answer: Answer<RecordNames>, context: &UpdateContext<'_>) {
+        if self.names.settle(answer, context.now) {
+            self.relearn(context.now);
+        }
+    }
+
+    /// Gathers what completion offers.
+    pub(super) fn learn(&mut self) {
+        let saved = self.saved.value().map_or(&[][..], Vec::as_slice);
+        let (names, rows) = (self.names.value(), self.rows.value());
+        self.known = gathered(names, rows, self.selected(), saved);
+    }
+
+    /// The same while a line is typed.
+    pub(super) fn relearn(&mut self, now: DateTime<Utc>) {
+        if self.typing.is_some() {
+            self.learn();
+        }
+        if let Some(typing) = &mut self.typing {
+            typing.check(&self.known, now);
+        }
     }
 
     fn more_is_due(&self, now: DateTime<Utc>) -> bool {

@@ -7,9 +7,12 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::detail::Detail;
+use super::history::remember;
 use super::layout::{Parts, parts};
+use super::over::Over;
 use super::state::Records;
-use super::typing::Typing;
+use super::typing::{Purpose, Typing};
+use crate::pointer;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
 use crate::tui::layout::is_wide;
@@ -27,7 +30,7 @@ impl Screen for Records {
             ScreenEvent::Leave => self.is_shown = false,
             ScreenEvent::Act(action) => self.act(action, context),
             ScreenEvent::Key(key) => self.key(key, context),
-            ScreenEvent::Paste(text) => self.paste(text),
+            ScreenEvent::Paste(text) => self.paste(text, context.now),
             ScreenEvent::Click(position) => self.click(position, context),
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
             ScreenEvent::Resize => self.settle_layout(context.body),
@@ -42,16 +45,18 @@ impl Screen for Records {
 
     fn key_context(&self) -> KeyContext {
         if self.typing.is_some() {
-            KeyContext::Input
+            KeyContext::Query
         } else {
             KeyContext::Screen(ScreenId::Records)
         }
     }
 
     fn hint(&self, binding: &Binding, _: &ScreenContext<'_>) -> Option<Label> {
-        if self.typing.is_some() {
-            let recalls_nothing = self.filter.is_empty() && binding.action == Action::Up;
-            return (!recalls_nothing).then(|| binding.label.into());
+        if let Some(typing) = &self.typing {
+            return self.hint_of_line(typing, binding);
+        }
+        if self.over.is_some() {
+            return (binding.action == Action::CopyItem).then(|| binding.label.into());
         }
         if self.filter.is_empty() && binding.action == Action::ClearFilter {
             return None;
@@ -70,6 +75,9 @@ impl Screen for Records {
     }
 
     fn waiting_since(&self) -> Option<DateTime<Utc>> {
+        if let Some(Over::Sql(pane)) = &self.over {
+            return pane.waiting_since();
+        }
         self.rows
             .loading_since()
             .or_else(|| self.more.loading_since())
@@ -77,33 +85,66 @@ impl Screen for Records {
 }
 
 impl Records {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other keys always do the same"
+    )]
+    fn hint_of_line(&self, typing: &Typing, binding: &Binding) -> Option<Label> {
+        let label = match binding.action {
+            Action::Confirm if typing.chosen().is_some() => "take",
+            Action::Confirm if typing.purpose == Purpose::Name => "save",
+            Action::Confirm if typing.purpose == Purpose::Sql => "ask",
+            Action::Up if typing.purpose == Purpose::Sql => "earlier questions",
+            Action::Up if typing.chosen().is_some() => "choose",
+            Action::Up if self.history_of(typing.purpose).is_empty() => return None,
+            Action::Down | Action::Complete if typing.completion().candidates.is_empty() => {
+                return None;
+            }
+            _ => binding.label,
+        };
+        Some(label.into())
+    }
+
+    /// Lines that were applied before.
+    fn history_of(&self, purpose: Purpose) -> &[String] {
+        match purpose {
+            Purpose::Filter => &self.history,
+            Purpose::Sql => &self.sql_history,
+            Purpose::Columns | Purpose::Name => &[],
+        }
+    }
+
     /// The screen is shown: reads the newest, unless somebody reads on further down. Following
     /// reads by itself.
     fn enter(&mut self, context: &mut UpdateContext<'_>) {
         self.is_shown = true;
         let is_unseen = matches!(self.rows, Remote::Idle);
-        let is_at_top = self.list.offset == 0 && !self.is_open && !self.is_following;
+        let is_at_top = self.list.offset == 0 && self.has_the_top();
+        let is_at_top = is_at_top && !self.is_open && !self.is_following;
         if !self.rows.is_loading() && (is_unseen || is_at_top) {
             self.reload(context);
         }
     }
 
     fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
+        if self.act_over(action, context) {
+            return;
+        }
         #[expect(
             clippy::wildcard_enum_match_arm,
             reason = "actions of other screens reach only their own"
         )]
         match action {
             Action::Refresh => self.reload(context),
-            Action::Up if self.typing.is_some() => {
-                self.typing = Some(Typing::new(&self.filter, context.now));
+            Action::Up | Action::Down | Action::Complete if self.typing.is_some() => {
+                self.act_on_line(action, context.now);
             }
             Action::Up => self.move_by(-1, context),
             Action::Down => self.move_by(1, context),
             Action::PageUp => self.page(-1, context),
             Action::PageDown => self.page(1, context),
-            Action::First => self.move_by(isize::MIN, context),
-            Action::Last => self.move_by(isize::MAX, context),
+            Action::First => self.first(context),
+            Action::Last => self.last(context),
             Action::Open => {
                 self.is_open = self.selected().is_some();
                 self.settle_layout(context.body);
@@ -113,14 +154,26 @@ impl Records {
             Action::CopyItem => self.copy(context),
             Action::Follow => self.follow(context),
             Action::Filter => {
-                self.is_open = false;
-                self.typing = Some(Typing::new("", context.now));
-                self.settle_layout(context.body);
+                self.fetch_names(context);
+                self.fetch_saved(context);
+                self.type_line(Purpose::Filter, "", context);
             }
+            Action::Columns => {
+                let pointers = self.pointers.iter().map(ToString::to_string);
+                let text = pointers.collect::<Vec<_>>().join(" ");
+                self.type_line(Purpose::Columns, &text, context);
+            }
+            Action::SaveFilter => self.type_line(Purpose::Name, "", context),
+            Action::Compare => self.compare(context),
+            Action::Export => self.show_export(context),
+            Action::Sql => self.type_sql(context),
             Action::ClearFilter => self.clear_filter(context),
             Action::Confirm => self.apply_typed(context),
             Action::Back => {
                 if self.typing.take().is_none() {
+                    if !self.is_open {
+                        self.held = None;
+                    }
                     self.is_open = false;
                 }
                 self.settle_layout(context.body);
@@ -129,21 +182,51 @@ impl Records {
         }
     }
 
-    fn key(&mut self, key: KeyEvent, context: &mut UpdateContext<'_>) {
-        if let Some(typing) = &mut self.typing {
-            typing.key(key, context.now);
+    pub(super) fn type_line(
+        &mut self,
+        purpose: Purpose,
+        text: &str,
+        context: &mut UpdateContext<'_>,
+    ) {
+        self.is_open = false;
+        self.learn();
+        self.typing = Some(Typing::new(purpose, text, &self.known, context.now));
+        self.settle_layout(context.body);
+    }
+
+    fn act_on_line(&mut self, action: Action, now: DateTime<Utc>) {
+        let Some(typing) = &mut self.typing else {
+            return;
+        };
+        let history: &[String] = match typing.purpose {
+            Purpose::Filter => &self.history,
+            Purpose::Sql => &self.sql_history,
+            Purpose::Columns | Purpose::Name => &[],
+        };
+        if action == Action::Complete {
+            typing.complete(&self.known, now);
+        } else if action == Action::Up {
+            typing.up(history, &self.known, now);
+        } else {
+            typing.down(history, &self.known, now);
         }
     }
 
-    fn paste(&mut self, text: &str) {
+    fn key(&mut self, key: KeyEvent, context: &mut UpdateContext<'_>) {
         if let Some(typing) = &mut self.typing {
-            typing.paste(text);
+            typing.key(key, &self.known, context.now);
+        }
+    }
+
+    fn paste(&mut self, text: &str, now: DateTime<Utc>) {
+        if let Some(typing) = &mut self.typing {
+            typing.paste(text, &self.known, now);
         }
     }
 
     fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {
         let parts = self.parts(context.body);
-        if !parts.rows.contains(position) {
+        if self.over.is_some() || !parts.rows.contains(position) {
             return;
         }
         let line = usize::from(position.y - parts.rows.y);
@@ -159,7 +242,9 @@ impl Records {
 
     fn scroll(&mut self, position: Position, lines: isize, context: &mut UpdateContext<'_>) {
         let parts = self.parts(context.body);
-        if parts.detail.contains(position) {
+        if self.over.is_some() {
+            self.scroll_over(lines, context.body);
+        } else if parts.detail.contains(position) {
             self.scroll_detail(lines, context.body);
         } else {
             self.move_by(lines, context);
@@ -170,14 +255,40 @@ impl Records {
         let Some(typing) = &mut self.typing else {
             return;
         };
-        typing.check(context.now);
-        if typing.error().is_some() {
+        if typing.chosen().is_some() {
+            typing.complete(&self.known, context.now);
+            return;
+        }
+        typing.expand(&self.known, context.now);
+        typing.check(&self.known, context.now);
+        if typing.wrong().is_some() {
             // It stands below the line.
             return;
         }
         let text = typing.text().trim().to_owned();
+        let (purpose, columns) = (typing.purpose, typing.columns());
         self.typing = None;
-        self.apply(text, context);
+        match purpose {
+            Purpose::Filter => {
+                if let Some(columns) = columns {
+                    self.show_columns(&columns, context.body);
+                }
+                self.apply(text, context);
+            }
+            Purpose::Columns => self.show_columns(&text, context.body),
+            Purpose::Name => self.save_filter(&text, context),
+            Purpose::Sql if text.is_empty() => {}
+            Purpose::Sql => self.ask_sql(text, context),
+        }
+    }
+
+    fn show_columns(&mut self, text: &str, body: Rect) {
+        // The line was checked before.
+        self.pointers = pointer::parse(text).unwrap_or_default();
+        if let Some(rows) = self.rows.value_mut() {
+            rows.point_anew();
+        }
+        self.settle_layout(body);
     }
 
     fn clear_filter(&mut self, context: &mut UpdateContext<'_>) {
@@ -196,6 +307,7 @@ impl Records {
             self.detail = None;
             self.is_open = false;
         }
+        remember(&mut self.history, &text);
         self.filter = text;
         self.reload(context);
         if self.is_following && self.query.order == Order::Asc {
@@ -232,8 +344,13 @@ impl Records {
 
     pub(super) fn select(&mut self, row: usize, context: &mut UpdateContext<'_>) {
         let height = usize::from(self.parts(context.body).rows.height);
+        if self.is_going_to_the_end() {
+            // The operator goes elsewhere.
+            self.more.reset();
+        }
         self.list.select(row, self.len(), height);
         self.settle_layout(context.body);
+        self.pages_in_a_row = 0;
         self.fetch_more(context);
     }
 
@@ -247,7 +364,12 @@ impl Records {
     /// Brings list and detail in line with the rows and the size.
     pub(super) fn settle_layout(&mut self, body: Rect) {
         let parts = self.parts(body);
-        self.list.reveal(self.len(), usize::from(parts.rows.height));
+        let height = usize::from(parts.rows.height);
+        self.list.reveal(self.len(), height);
+        let shown = self.list.offset..self.list.offset + height;
+        if let Some(rows) = self.rows.value_mut() {
+            rows.make_ready(shown, &self.pointers);
+        }
         let Some(record) = self
             .rows
             .value()

@@ -1,8 +1,9 @@
 //! Draws the records. Invariant: a function of the state; only visible rows are read.
 
 use chrono::{DateTime, Utc};
+use event::Order;
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
@@ -10,18 +11,17 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::columns::{cells, columns, is_same_day, titles};
 use super::layout::{Parts, list_width};
-use super::paging::kept_at_most;
-use super::rows::Rows;
+use super::rows::{Row, Rows};
 use super::state::Records;
-use super::typing::Typing;
+use super::suggestions::{draw_candidates, draw_line};
+use super::typing::Purpose;
 use crate::tui::context::ScreenContext;
-use crate::tui::filter::{self, WORDS};
 use crate::tui::format::{age_secs, clock, count, fit, span_secs, visible};
 use crate::tui::lines::{
     draw_divider, explained, failed_at, hanging, key_line, titled, whole_words,
 };
 use crate::tui::remote::Remote;
-use crate::tui::theme::{Theme, Tone, toned};
+use crate::tui::theme::{Theme, Tone};
 
 /// Columns from which a title spells everything out.
 const TITLE_FULL_COLUMNS: u16 = 90;
@@ -34,6 +34,11 @@ const FAULT_LINES_MAX: usize = 3;
 
 impl Records {
     pub(super) fn draw(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
+        self.draw_list(context, canvas);
+        self.draw_over(context, canvas);
+    }
+
+    fn draw_list(&self, context: &ScreenContext<'_>, canvas: &mut Frame<'_>) {
         let area = context.body;
         let parts = self.parts(area);
         let theme = context.theme;
@@ -49,12 +54,31 @@ impl Records {
         draw_divider(theme, false, canvas, parts.divider);
         self.title(theme, canvas, parts.title);
         if let Some(typing) = &self.typing {
-            draw_input(typing, theme, canvas, parts.input);
+            draw_line(typing, theme, canvas, parts.input);
         }
         canvas.render_widget(Text::from(self.fault_lines(theme, area)), parts.fault);
         match self.rows.value() {
             Some(rows) if rows.len() > 0 => self.draw_rows(rows, context, canvas, parts),
             Some(_) | None => self.draw_nothing(context, canvas, parts),
+        }
+        if let Some(typing) = &self.typing {
+            let input = parts.input;
+            let margin = 3.min(input.width);
+            let below = Rect {
+                x: input.x + margin,
+                y: input.bottom(),
+                width: input.width - margin,
+                height: parts.rows.bottom().saturating_sub(input.bottom()),
+            };
+            let missing = self
+                .names
+                .value()
+                .and_then(|names| names.missing.as_deref());
+            let fault = self.names.error().map(|fault| fault.message.as_str());
+            let unknown = fault
+                .or(missing)
+                .filter(|_| typing.purpose == Purpose::Filter);
+            draw_candidates(typing, unknown, theme, canvas, below);
         }
     }
 
@@ -87,6 +111,10 @@ impl Records {
             };
             let filter = fit(&visible(&self.filter), room);
             pieces.insert(pieces.len().min(1), (filter, theme.key()));
+        }
+        if let Some(held) = &self.held {
+            let text = format!("comparing with {}", held.record_id);
+            pieces.push((text, theme.tone(Tone::Good)));
         }
         pieces.push(following);
         canvas.render_widget(titled("Records", pieces, theme, area.width), area);
@@ -124,31 +152,58 @@ impl Records {
         lines
     }
 
-    /// `3 / 500 loaded, more below`.
+    /// `3 / 500 loaded, more below`; rows that were let go count, where their number is known.
     fn position(&self, rows: &Rows, is_short: bool) -> String {
+        let (above, below) = (rows.previous_cursor().is_some(), rows.next_cursor());
         if rows.len() == 0 {
-            return "none".to_owned();
+            return match (below, self.more.is_loading()) {
+                (None, _) => "none".to_owned(),
+                (Some(_), true) => "none so far, looking further".to_owned(),
+                (Some(_), false) => "none so far, j looks further".to_owned(),
+            };
         }
-        let place = format!("{} / {}", self.list.selected + 1, count(rows.len() as u64));
+        let place = self.place(rows);
+        if self.is_going_to_the_end() {
+            return format!("{place}, going to the end…");
+        }
         if self.more.is_loading() {
-            format!("{place} loaded, loading more…")
-        } else if rows.next_cursor().is_none() {
-            place
-        } else if rows.is_full() {
-            format!(
-                "{place}, limit reached ({}): filter to see more",
-                kept_at_most()
-            )
-        } else {
-            let loaded = if is_short { "" } else { " loaded" };
-            format!("{place}{loaded}, more below")
+            return format!("{place} loaded, loading more…");
         }
+        let more = match (above, below.is_some()) {
+            (false, false) => return place,
+            (false, true) => "more below",
+            (true, false) => "more above",
+            (true, true) => "more above and below",
+        };
+        let loaded = match rows.above() {
+            _ if is_short => "",
+            None | Some(0) => " loaded",
+            Some(_) => " read",
+        };
+        format!("{place}{loaded}, {more}")
+    }
+
+    /// `3 / 500`
+    fn place(&self, rows: &Rows) -> String {
+        let above = rows.above().unwrap_or_default();
+        let selected = (above + self.list.selected + 1) as u64;
+        format!(
+            "{} / {}",
+            count(selected),
+            count((above + rows.len()) as u64)
+        )
+    }
+
+    fn is_held(&self, row: &Row) -> bool {
+        let held = self.held.as_ref();
+        held.is_some_and(|held| held.record_id == row.record.record_id)
     }
 
     fn detail_title(&self, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
         let Some(detail) = &self.detail else { return };
         let name = format!("Record {}", detail.record_id);
-        let place = format!("{} / {}", self.list.selected + 1, count(self.len() as u64));
+        let rows = self.rows.value();
+        let place = rows.map_or_else(String::new, |rows| self.place(rows));
         let keys = if self.is_open {
             "esc list · J K scroll · y copy"
         } else {
@@ -171,12 +226,12 @@ impl Records {
     ) {
         let theme = context.theme;
         let width = usize::from(parts.rows.width);
-        let is_today = [rows.items().first(), rows.items().last()]
+        let is_today = [rows.records().next(), rows.records().next_back()]
             .into_iter()
             .flatten()
             .all(|record| is_same_day(record.occurred_at, context.now));
-        let columns = columns(width, rows.widths(), is_today);
-        let heading = fit(&format!("  {}", titles(&columns)), width);
+        let columns = columns(width, rows.widths(), &self.pointers, is_today);
+        let heading = fit(&format!("  {}", titles(&columns, &self.pointers)), width);
         canvas.render_widget(Line::styled(heading, theme.muted()), parts.columns);
         let lines: Vec<_> = rows
             .items()
@@ -184,11 +239,15 @@ impl Records {
             .enumerate()
             .skip(self.list.offset)
             .take(usize::from(parts.rows.height))
-            .map(|(row, record)| {
-                let is_selected = row == self.list.selected;
-                let marker = if is_selected { "▸ " } else { "  " };
+            .map(|(number, row)| {
+                let is_selected = number == self.list.selected;
+                let marker = match (is_selected, self.is_held(row)) {
+                    (true, _) => "▸ ",
+                    (false, true) => "◆ ",
+                    (false, false) => "  ",
+                };
                 let text = whole_words(
-                    &format!("{marker}{}", cells(&columns, record, context.now)),
+                    &format!("{marker}{}", cells(&columns, row, context.now)),
                     width,
                 );
                 if is_selected {
@@ -217,6 +276,9 @@ impl Records {
                 key_line(theme, "f", "follows: shows records as they are stored"),
                 key_line(theme, "^r", "tries again"),
             ],
+            Remote::Ready(fetched) if fetched.value.next_cursor().is_some() => {
+                self.searched(&fetched.value, theme)
+            }
             Remote::Ready(_) => vec![
                 Line::from(vec![
                     Span::raw("No record matches "),
@@ -234,6 +296,30 @@ impl Records {
         };
         canvas.render_widget(Paragraph::new(lines).wrap(Wrap { trim: true }), place);
     }
+
+    /// How far was searched without a match.
+    fn searched(&self, rows: &Rows, theme: Theme) -> Vec<Line<'static>> {
+        let reached = rows.next_cursor().map(|cursor| cursor.occurred_at);
+        let reached = reached.map_or_else(String::new, |at| {
+            format!(" down to {} UTC", at.format("%Y-%m-%d %H:%M"))
+        });
+        let reached = match self.query.order {
+            Order::Desc => reached,
+            Order::Asc => reached.replace("down to", "up to"),
+        };
+        let mut lines = vec![Line::from(vec![
+            Span::raw("No record so far matches "),
+            Span::styled(visible(&self.filter), theme.key()),
+            Span::raw(format!("{reached}.")),
+        ])];
+        lines.push(match self.more.is_loading() {
+            true => Line::styled("Looking further…", theme.muted()),
+            false => key_line(theme, "j", "looks further"),
+        });
+        lines.push(key_line(theme, "/", "changes the filter"));
+        lines.push(key_line(theme, "x", "clears it"));
+        lines
+    }
 }
 
 fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'static>> {
@@ -245,28 +331,4 @@ fn waiting(since: DateTime<Utc>, now: DateTime<Utc>, theme: Theme) -> Vec<Line<'
             theme.muted(),
         ),
     ]
-}
-
-fn draw_input(typing: &Typing, theme: Theme, canvas: &mut Frame<'_>, area: Rect) {
-    let [line, below] =
-        Layout::vertical([Constraint::Length(1), Constraint::Length(1)]).areas(area);
-    let [prompt, input] =
-        Layout::horizontal([Constraint::Length(3), Constraint::Fill(1)]).areas(line);
-    canvas.render_widget(Span::styled(" / ", theme.key()), prompt);
-    canvas.render_widget(&typing.input, input);
-    let width = usize::from(below.width).saturating_sub(5);
-    let example = filter::example_of(&typing.text(), typing.error());
-    let text = match (typing.error(), example) {
-        (Some(error), Some(example)) => {
-            let text = format!("{error} · {example}");
-            toned(theme, Tone::Bad, &fit(&text, width))
-        }
-        (Some(error), None) => toned(theme, Tone::Bad, &fit(&error.to_string(), width)),
-        (None, Some(example)) => Span::styled(fit(&example, width), theme.muted()),
-        (None, None) => Span::styled(
-            fit(&format!("{WORDS} · a word alone: type"), width),
-            theme.muted(),
-        ),
-    };
-    canvas.render_widget(Line::from(vec![Span::raw("   "), text]), below);
 }

@@ -160,7 +160,7 @@ fn palette_finds_what_belongs_to_another_screen() {
         )
     };
     let (screen, context, _) = chosen(":filter");
-    assert_eq!((screen, context), (ScreenId::Records, KeyContext::Input));
+    assert_eq!((screen, context), (ScreenId::Records, KeyContext::Query));
     // What acts on what is seen is only shown.
     let (screen, context, notice) = chosen(":redrive");
     assert_eq!(screen, ScreenId::DeadLetters);

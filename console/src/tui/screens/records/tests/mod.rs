@@ -5,7 +5,13 @@
     reason = "a test is about the variants that it names"
 )]
 
+mod columns;
 mod following;
+mod over;
+mod paging;
+mod query_bar;
+mod saving;
+mod sql;
 
 use chrono::{DateTime, Duration, Utc};
 use crossterm::event::{KeyCode, MouseEventKind};
@@ -16,8 +22,11 @@ use strum::VariantArray;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
-use crate::tui::testing::{Harness, RECORDS, assert_pictures, draw_at_every_size, now, numbers};
+use crate::tui::testing::{
+    Harness, NAMES, RECORDS, SAVED_FILTERS, SQL, assert_pictures, draw_at_every_size, now, numbers,
+};
 use crate::tui::theme::Theme;
+use pipeline::RecordNames;
 
 /// Every state that the screen can be seen in.
 #[derive(Clone, Copy, Debug, PartialEq, VariantArray)]
@@ -36,6 +45,24 @@ enum State {
     TypingFilter,
     TypingWrongFilter,
     TypingOverFilter,
+    Completing,
+    CompletingRowsAlone,
+    TypingColumns,
+    TypingWrongColumns,
+    WithColumns,
+    InTheMiddle,
+    AtTheEnd,
+    SearchingFurther,
+    Comparing,
+    Difference,
+    NoDifference,
+    Export,
+    Saving,
+    CompletingSaved,
+    TypingSql,
+    AskingSql,
+    SqlAnswered,
+    SqlRefused,
     Filtered,
     FilteredLong,
     Help,
@@ -92,6 +119,44 @@ fn page(numbers: std::ops::RangeInclusive<i64>, has_next: bool) -> Page<Record> 
     paged(numbers.rev().map(record).collect(), has_next)
 }
 
+/// The same, read upwards: oldest first.
+fn upwards(numbers: std::ops::RangeInclusive<i64>, has_more: bool) -> Page<Record> {
+    let items: Vec<_> = numbers.map(record).collect();
+    let next_cursor = items.last().filter(|_| has_more).map(|last| Cursor {
+        order: Order::Asc,
+        occurred_at: last.occurred_at,
+        record_id: last.record_id,
+    });
+    Page { items, next_cursor }
+}
+
+/// A page without a match; the database came to this record.
+fn empty_down_to(number: i64) -> Page<Record> {
+    let reached = paged(vec![record(number)], true);
+    Page {
+        items: Vec::new(),
+        next_cursor: reached.next_cursor,
+    }
+}
+
+fn names() -> RecordNames {
+    let names = |names: &[(&str, u64)]| {
+        let owned = names
+            .iter()
+            .map(|(name, number)| ((*name).to_owned(), *number));
+        owned.collect()
+    };
+    RecordNames {
+        types: names(&[
+            ("bag.scanned", 801_002),
+            ("flight.departed", 300_551),
+            ("flight.delayed", 4_100),
+        ]),
+        sources: names(&[("/ops/flights", 12_345), ("/airport/bags", 9_001)]),
+        missing: None,
+    }
+}
+
 fn paged(items: Vec<Record>, has_next: bool) -> Page<Record> {
     let next_cursor = items.last().filter(|_| has_next).map(|last| Cursor {
         order: Order::Desc,
@@ -111,6 +176,12 @@ impl Harness {
     fn type_filter(&mut self, text: &str) {
         self.press('/');
         self.keys(text);
+    }
+
+    fn go_down(&mut self, rows: usize) {
+        for _ in 0..rows {
+            self.press('j');
+        }
     }
 
     /// Answers the oldest question for records.
@@ -265,7 +336,105 @@ fn harness_in(state: State, width: u16, height: u16) -> Harness {
         }
         State::LoadingMore => {
             let mut harness = with(page(901..=1_000, true));
+            harness.go_down(75);
+            harness
+        }
+        State::Completing => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.press('/');
+            harness.answer(&NAMES, Ok(names()));
+            harness.keys("today type=fl");
+            harness.code(KeyCode::Down);
+            harness
+        }
+        State::CompletingRowsAlone => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.press('/');
+            harness.answer(&NAMES, Err(refused()));
+            harness.keys("source=");
+            harness
+        }
+        State::TypingColumns => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.keys("c/data/price /data/");
+            harness
+        }
+        State::TypingWrongColumns => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.keys("c/data/price data.tags");
+            harness
+        }
+        State::WithColumns => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.keys("c/data/number /data/tags/1 /data/none");
+            harness.code(KeyCode::Enter);
+            harness
+        }
+        State::InTheMiddle => paging::in_the_middle(width, height),
+        State::AtTheEnd => {
+            let mut harness = with(page(901..=1_000, true));
             harness.press('G');
+            harness.answer_page(Ok(upwards(1..=100, true)));
+            harness
+        }
+        State::Comparing => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.keys("djj");
+            harness
+        }
+        State::Difference => {
+            let mut harness = harness_in(State::Comparing, width, height);
+            harness.press('d');
+            harness
+        }
+        State::NoDifference => {
+            let mut items = page(901..=1_000, true).items;
+            items[1].payload = items[0].payload.clone();
+            let mut harness = with(paged(items, true));
+            harness.keys("djd");
+            harness
+        }
+        State::Export => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.type_filter("flight.departed subject=LA601 today");
+            harness.code(KeyCode::Enter);
+            harness.answer_page(Ok(page(901..=1_000, true)));
+            harness.press('e');
+            harness
+        }
+        State::Saving => {
+            let mut harness = harness_in(State::WithColumns, width, height);
+            harness.keys("slate fl");
+            harness
+        }
+        State::CompletingSaved => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.press('/');
+            harness.answer(&SAVED_FILTERS, Ok(saving::filters()));
+            harness
+        }
+        State::TypingSql => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.keys("Sselect ");
+            harness
+        }
+        State::AskingSql => sql::asked(width, height),
+        State::SqlAnswered => {
+            let mut harness = sql::asked(width, height);
+            harness.answer(&SQL, Ok(Some(sql::answer(60))));
+            harness.code(KeyCode::Down);
+            harness
+        }
+        State::SqlRefused => {
+            let mut harness = sql::asked(width, height);
+            harness.answer(&SQL, Err(sql::refusal()));
+            harness
+        }
+        State::SearchingFurther => {
+            let mut harness = with(page(901..=1_000, true));
+            harness.type_filter("subject=LA602 -7d");
+            harness.code(KeyCode::Enter);
+            harness.answer_page(Ok(empty_down_to(500)));
             harness
         }
         State::MoreFailed => {
@@ -302,6 +471,11 @@ fn every_size_is_drawn() {
     let fullest = [
         State::Following,
         State::TypingWrongFilter,
+        State::Completing,
+        State::WithColumns,
+        State::Difference,
+        State::Export,
+        State::SqlAnswered,
         State::DetailScrolled,
     ];
     draw_at_every_size(State::VARIANTS, &fullest, harness_in);
@@ -362,13 +536,13 @@ fn next_page_is_requested_once_near_the_end() {
     let mut harness = with_page(page(901..=1_000, true), 80, 24);
     harness.press('j');
     assert!(harness.queries().is_empty());
-    harness.press('G');
+    harness.go_down(74);
     harness.press('k');
     assert_eq!(harness.queries().len(), 1);
     let cursor = harness.queries()[0].cursor.unwrap();
     assert_eq!(cursor.record_id, RecordId(1_204_901));
     harness.answer_page(Ok(page(801..=900, false)));
-    assert!(harness.text().contains("99 / 200 "), "{}", harness.text());
+    assert!(harness.text().contains("75 / 200 "), "{}", harness.text());
     harness.press('G');
     assert!(harness.queries().is_empty(), "that was all");
 }
@@ -402,8 +576,8 @@ fn wrong_filter_is_not_applied() {
     let mut harness = harness_in(State::TypingWrongFilter, 80, 24);
     harness.code(KeyCode::Enter);
     assert!(harness.queries().is_empty());
-    assert_eq!(harness.model.key_context(), KeyContext::Input);
-    let error = "since=soon is no span of time";
+    assert_eq!(harness.model.key_context(), KeyContext::Query);
+    let error = "since=soon is no time; write 2h";
     assert_eq!(
         harness.text().matches(error).count(),
         1,
@@ -587,7 +761,7 @@ fn filter_is_typed_anew_and_the_applied_one_comes_by_a_key() {
     assert_eq!(query.from, None, "nothing of the old filter is left");
     harness.answer_page(Ok(page(901..=1_000, true)));
     harness.press('/');
-    assert!(harness.text().contains("↑ the applied filter"));
+    assert!(harness.text().contains("↑ earlier filters"));
     harness.code(KeyCode::Up);
     harness.keys(" since=1h");
     harness.code(KeyCode::Enter);
