@@ -23,6 +23,7 @@ use super::rate::rate;
 use super::records::arguments::{EXAMPLES as RECORDS_EXAMPLES, RecordsCommand};
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
 use super::replay::arguments::{EXAMPLES as REPLAY_EXAMPLES, ReplayArguments};
+use super::sql::arguments::{EXAMPLES as SQL_EXAMPLES, SqlArguments};
 use super::tidy::arguments::{EXAMPLES as TIDY_EXAMPLES, TidyArguments};
 use super::trace::arguments::{EXAMPLES as TRACE_EXAMPLES, TraceArguments};
 use super::values;
@@ -265,6 +266,9 @@ pub enum Command {
     /// Read stored events
     #[command(subcommand, after_help = RECORDS_EXAMPLES)]
     Records(RecordsCommand),
+    /// Ask the database in SQL, read-only
+    #[command(after_help = SQL_EXAMPLES)]
+    Sql(SqlArguments),
     /// Export stored events as Parquet, CSV or JSON lines
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ExportRecordsArguments),
@@ -484,6 +488,10 @@ mod tests {
             "opsconsole probe --count 2",
             "opsconsole probe --timeout 1h",
             "opsconsole probe --fail-over 5",
+            "opsconsole sql",
+            "opsconsole sql x --timeout 11m",
+            "opsconsole sql x --limit 0",
+            "opsconsole sql x --history",
             "opsconsole demo --headless",
             "opsconsole demo --seconds 3",
             "opsconsole demo --faults 2",

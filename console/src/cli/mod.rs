@@ -32,6 +32,7 @@ mod redrive;
 mod replay;
 mod selection;
 mod session;
+mod sql;
 mod status;
 mod table;
 mod tidy;
@@ -77,6 +78,7 @@ pub use redrive::arguments::{
 };
 pub use replay::arguments::ReplayArguments;
 pub use selection::{FilterArguments, SelectionArguments};
+pub use sql::arguments::SqlArguments;
 pub use tidy::arguments::TidyArguments;
 pub use trace::arguments::TraceArguments;
 
@@ -142,6 +144,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         Command::Records(RecordsCommand::Filters(asked)) => {
             records::filters::run(&state_folder()?, asked, output)
         }
+        Command::Sql(asked) if asked.history => sql::list(&state_folder()?, output),
         Command::Env(asked) => on_runtime(async {
             let mut interrupt = listen()?;
             let work = env::run(asked, &arguments.global, output);
@@ -185,6 +188,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Redrive(_)
         | Command::Replay(_)
         | Command::Records(_)
+        | Command::Sql(_)
         | Command::Export(_)
         | Command::Erase(_)
         | Command::Api(_)) => {
@@ -207,6 +211,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         // These must finish running work after a signal, so they handle signals themselves.
         Command::Logs(asked) => logs::run(session, asked, &mut interrupt).await,
         Command::Trace(asked) => trace::run(session, asked, &mut interrupt).await,
+        Command::Sql(asked) => sql::run(session, asked, &mut interrupt).await,
         Command::Export(asked) => export::run(session, asked, &mut interrupt).await,
         Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,

@@ -40,6 +40,7 @@ mod redrives;
 mod replace;
 mod replay;
 mod slo;
+mod sql;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;
