@@ -5,9 +5,9 @@
 pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
+mod fleet_words;
 mod pointer;
 mod saved_filters;
-mod shell;
 mod sql_value;
 pub mod text;
 mod tui;

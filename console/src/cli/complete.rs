@@ -17,7 +17,7 @@ use clap_complete::env::{Bash, CompleteEnv, Elvish, EnvCompleter, Fish, Shells, 
 
 use super::arguments::Arguments;
 use super::exit::CommandError;
-use crate::shell::{in_quotes, is_plain};
+use pipeline::text::shell_word;
 
 /// The scripts set it to the name of their shell. Not the library's `COMPLETE`, which may mean something else to others.
 const VARIABLE: &str = "OPSCONSOLE_COMPLETE";
@@ -126,13 +126,11 @@ impl EnvCompleter for QuotingBash {
 
 /// A word as bash reads it back. The `~` of a home folder stays one, and what is not typed yet has no quotes.
 fn quoted(word: &str) -> Cow<'_, str> {
-    if word.chars().all(is_plain) {
-        return Cow::Borrowed(word);
-    }
     match word.strip_prefix("~/") {
-        Some(rest) if rest.chars().all(is_plain) => Cow::Borrowed(word),
-        Some(rest) => Cow::Owned(format!("~/{}", in_quotes(rest))),
-        None => in_quotes(word),
+        _ if word.is_empty() => Cow::Borrowed(word),
+        Some("") => Cow::Borrowed(word),
+        Some(rest) => Cow::Owned(format!("~/{}", shell_word(rest))),
+        None => shell_word(word),
     }
 }
 

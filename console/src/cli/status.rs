@@ -540,6 +540,7 @@ mod tests {
                 part,
                 error: "count the records: no answer in time".to_owned(),
                 hint: "check that it is running".to_owned(),
+                cause: String::new(),
                 is_not_configured: false,
                 is_unreachable,
             });

@@ -12,6 +12,8 @@ pub(crate) struct Fault {
     pub(crate) may_have_happened: bool,
     /// Whether the environment does not have what was asked for, which is no failure.
     pub(crate) is_not_configured: bool,
+    /// Whether nothing answered.
+    pub(crate) is_unreachable: bool,
     /// Whether a change is forbidden.
     pub(crate) is_not_permitted: bool,
 }
@@ -32,6 +34,7 @@ impl From<&PipelineError> for Fault {
             hint: Some(error.hint()),
             may_have_happened: error.may_have_happened(),
             is_not_configured: error.kind == PipelineErrorKind::NotConfigured,
+            is_unreachable: error.kind == PipelineErrorKind::Unreachable,
             is_not_permitted: error.kind == PipelineErrorKind::NotPermitted,
         }
     }

@@ -140,6 +140,10 @@ pub(crate) enum Request {
     Judge(PatchInput, String, ReplyTo<Patched>),
     Search(Query, SearchInputs, ReplyTo<Found>),
     Records(RecordQuery, ReplyTo<Page<Record>>),
+    /// Read every environment once.
+    Fleet(ReplyTo<Vec<FleetRow>>),
+    /// What is configured for an environment by its name.
+    Environment(String, ReplyTo<Box<Environment>>),
     /// The types and sources that records have.
     RecordNames(ReplyTo<RecordNames>),
     /// Ask the database in SQL; `None` where it was cancelled.
@@ -235,6 +239,8 @@ pub(crate) enum Reply {
     Judged(Answer<Patched>),
     Found(Answer<Found>),
     Records(Answer<Page<Record>>),
+    Fleet(Answer<Vec<FleetRow>>),
+    Environment(Answer<Box<Environment>>),
     RecordNames(Answer<RecordNames>),
     SavedFilters(Answer<Vec<SavedFilter>>),
     SqlAnswered(Answer<Option<SqlAnswer>>),

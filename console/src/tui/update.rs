@@ -454,6 +454,12 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Records(answer) => on(model, outbox, |screens, context| {
             screens.records.page_came(answer, context);
         }),
+        Reply::Fleet(answer) => on(model, outbox, |screens, context| {
+            screens.fleet.rows_came(answer, context);
+        }),
+        Reply::Environment(answer) => on(model, outbox, |screens, context| {
+            screens.fleet.environment_came(answer, context);
+        }),
         Reply::RecordNames(answer) => on(model, outbox, |screens, context| {
             screens.records.names_came(answer, context);
         }),

@@ -226,6 +226,14 @@ mod tests {
         assert_eq!(latency(Duration::from_millis(1_234)), "1.2 s");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn word_of_a_shell_is_read_back(text in "[ -~日]{0,20}") {
+            let line = format!("a {} b", shell_word(&text));
+            proptest::prop_assert_eq!(shell_words::split(&line).unwrap(), ["a", &text, "b"]);
+        }
+    }
+
     #[test]
     fn word_stays_one_word_of_a_shell() {
         for (word, expected) in [

@@ -225,6 +225,14 @@ impl Sources {
                     pipeline.list_records(&query).await
                 });
             }
+            Request::Fleet(to) => self.run(many_reads(Environments), to, |shared| async move {
+                environments::fleet(shared.configuration).await
+            }),
+            Request::Environment(name, to) => {
+                self.run(read(Local), to, |shared| {
+                    environments::load(shared.configuration, name)
+                });
+            }
             Request::RecordNames(to) => self.ask(read(Database), to, |pipeline| async move {
                 pipeline.record_names(Utc::now()).await
             }),
@@ -490,7 +498,12 @@ mod tests {
             ..Environment::example()
         };
         let (sender, _replies) = mpsc::channel(16);
-        let mut sources = Sources::new(environment, Authority::default(), sender);
+        let mut sources = Sources::new(
+            environment,
+            Authority::default(),
+            Configuration::default(),
+            sender,
+        );
         let to = ReplyTo::new(RequestId(1), Reply::Probed);
         sources.start(Request::Probe(to));
         let _request = listener.accept().await.unwrap();

@@ -317,6 +317,7 @@ fn redrive_fault(error: &RedriveError) -> Fault {
         message: error.to_string(),
         may_have_happened: false,
         is_not_configured: false,
+        is_unreachable: false,
         is_not_permitted: false,
         hint: match error {
             RedriveError::Pipeline(error) => Some(PipelineError::hint(error)),

@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
 use super::detail;
-use crate::text::visible;
+use crate::text::{shell_word, visible};
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::handover::Handover;
 use crate::tui::keymap::{Action, Binding, KeyContext, Label};
@@ -228,7 +228,7 @@ impl Fleet {
         let Some(row) = self.selected_row() else {
             return;
         };
-        let name = shell_words::quote(&row.environment);
+        let name = shell_word(&row.environment);
         let command = format!("opsconsole --env {name} status");
         context.outbox.copy("the command", command);
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use event::RecordQuery;
 use ratatui::text::Line;
 
-use crate::shell::word;
+use crate::text::shell_word;
 use crate::tui::dialog::{COLUMNS, Dialog};
 use crate::tui::format::visible;
 use crate::tui::lines::{hanging, wrapped};
@@ -42,7 +42,7 @@ pub(super) fn export_command(environment: &str, query: &RecordQuery) -> ExportCo
                 .flat_map(|value| [option.to_owned(), value]),
         );
     }
-    let words: Vec<_> = words.iter().map(|text| word(text)).collect();
+    let words: Vec<_> = words.iter().map(|text| shell_word(text)).collect();
     let wider = [("subject", &query.subject), ("id", &query.id)];
     let wider = wider.iter().filter_map(|(name, value)| {
         let value = visible(value.as_deref()?);

@@ -417,7 +417,7 @@ fn key_that_reads_again_asks_nothing_twice_at_once() {
 #[test]
 fn failure_of_one_page_says_nothing_of_another() {
     let failing = Pipeline {
-        long: |_| Err(crate::tui::fault::Fault::new("read metrics: refused")),
+        long: |_| Err(Fault::new("read metrics: refused")),
         ..Pipeline::healthy()
     };
     let mut harness = chart_harness(ChartState::Api, 160, 45);
