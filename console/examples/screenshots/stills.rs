@@ -61,7 +61,7 @@ fn dead_letters(session: &mut Session, folder: &Path) {
     // The message of the first group, which is the largest.
     session.press("\tj");
     session.wait("the message's body", STEP, |screen| {
-        screen.contains("specversion") && !screen.contains("loading")
+        screen.contains("\"specversion\"")
     });
     save(
         session,
