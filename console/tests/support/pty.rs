@@ -27,6 +27,24 @@ struct Seen {
     is_closed: bool,
 }
 
+/// Around a frame that a terminal shows at once (synchronised output, mode 2026).
+const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
+const FRAME_END: &[u8] = b"\x1b[?2026l";
+/// More than a frame has.
+const FRAME_BYTES_MAX: usize = 256 * 1_024;
+/// Limit of the rest of a frame that has begun.
+const FRAME_WITHIN: Duration = Duration::from_secs(10);
+
+impl Seen {
+    /// Whether no frame is written in part: a terminal does not show one before its end.
+    fn is_whole(&self) -> bool {
+        let begin = self.bytes.len().saturating_sub(FRAME_BYTES_MAX);
+        let newest = self.bytes.get(begin..).unwrap_or_default();
+        let last = |part: &[u8]| newest.windows(part.len()).rposition(|it| it == part);
+        last(FRAME_BEGIN) <= last(FRAME_END)
+    }
+}
+
 /// A program in a terminal.
 pub(crate) struct Session {
     master: Box<dyn MasterPty + Send>,
@@ -115,7 +133,7 @@ impl Session {
         let mut seen = lock.lock().unwrap();
         loop {
             let text = seen.parser.screen().contents();
-            if condition(&text) {
+            if seen.is_whole() && condition(&text) {
                 return text;
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -156,9 +174,13 @@ impl Session {
         self.master.resize(size).unwrap();
     }
 
-    /// The screen now.
+    /// The screen now, or with the rest of the frame that is being written.
     pub(crate) fn screen(&self) -> vt100::Screen {
-        self.seen.0.lock().unwrap().parser.screen().clone()
+        let (lock, changed) = &*self.seen;
+        let is_partial = |seen: &mut Seen| !seen.is_whole() && !seen.is_closed;
+        let seen = lock.lock().unwrap();
+        let waited = changed.wait_timeout_while(seen, FRAME_WITHIN, is_partial);
+        waited.unwrap().0.parser.screen().clone()
     }
 
     /// Number of bytes written so far.
