@@ -1,7 +1,6 @@
 //! The terminal console, opened by a command line.
 
 use std::future::{Future, pending};
-use std::pin::pin;
 
 use futures::FutureExt as _;
 
@@ -25,13 +24,13 @@ pub(crate) async fn open_console(
         is_read_only: global.read_only,
     };
     let folder = Folders::of_user()?.environments();
-    // It goes on while another environment is shown.
-    let mut failure = pin!(failure.fuse());
+    // It goes on while another environment is shown, and is told again when this one is.
+    let failure = failure.shared();
     let mut shown = environment.clone();
     loop {
         let ended = if shown == environment {
             let authority = authority.clone();
-            tui::run(shown, authority, configuration.clone(), failure.as_mut()).await
+            tui::run(shown, authority, configuration.clone(), failure.clone()).await
         } else {
             // What was confirmed on the command line is of the first environment.
             let authority = Authority {

@@ -80,6 +80,8 @@ pub(crate) async fn run(
         "open the terminal: the console needs one (for scripts use the commands, see \
          `opsconsole --help`)",
     )?;
+    // What was typed while another environment was finished is not for this one.
+    forget_keys();
     // It notices a new size from here on; the size is read afterwards, so that none is missed.
     let events = EventStream::new();
     let area = screen.fit().wrap_err("read the size of the terminal")?;
@@ -107,8 +109,23 @@ pub(crate) async fn run(
     drop(screen);
     restore();
     drop(watcher);
-    finish(&mut model, &mut sources, &mut replies, &mut signals).await;
-    Ok(ended)
+    let is_signalled = finish(&mut model, &mut sources, &mut replies, &mut signals).await;
+    Ok(match ended {
+        // Whoever ends the program while it waits does not want the next environment.
+        Ended::Switched(_) if is_signalled => Ended::Signalled,
+        ended => ended,
+    })
+}
+
+/// Reads the keys that were typed before the first frame, at most a burst of them.
+fn forget_keys() {
+    for _ in 0..BURST_MAX {
+        if !matches!(crossterm::event::poll(Duration::ZERO), Ok(true)) {
+            return;
+        }
+        // A terminal that is gone shows itself at the first frame.
+        drop(crossterm::event::read());
+    }
 }
 
 async fn drive(
@@ -283,13 +300,13 @@ fn stamp(model: &Model) -> (i64, i64, bool, u64) {
 }
 
 /// Finishes changes, then releases messages, each within a limit. Returns at once where nothing was
-/// received and nothing runs, and when a signal comes.
+/// received and nothing runs, and when a signal comes. Returns whether one came.
 async fn finish(
     model: &mut Model,
     sources: &mut Sources,
     replies: &mut mpsc::Receiver<Msg>,
     signals: &mut Signals,
-) {
+) -> bool {
     sources.stop();
     let begun = Instant::now();
     let messages = model.screens.dead_letters.received_count();
@@ -299,6 +316,7 @@ async fn finish(
     let mut is_changing = sources.is_changing();
     let mut deadline = begun + limit_of_finishing(is_changing);
     let mut is_stopped = false;
+    let mut is_signalled = false;
     let is_finished = loop {
         while let Ok(msg) = replies.try_recv() {
             release(sources, update(model, Utc::now(), msg));
@@ -313,6 +331,7 @@ async fn finish(
         tokio::select! {
             biased;
             _ = signals.any() => {
+                is_signalled = true;
                 if is_stopped || !is_changing {
                     break false;
                 }
@@ -335,6 +354,7 @@ async fn finish(
     if !is_finished {
         report(&unfinished(is_changing, messages, Utc::now()));
     }
+    is_signalled
 }
 
 const fn limit_of_finishing(is_changing: bool) -> Duration {

@@ -532,6 +532,8 @@ fn apply_handover(model: &mut Model, handover: Handover, outbox: &mut Outbox) {
             });
         }
         Handover::Trace => open_time_line(model, outbox),
+        // It came late: what is open now is another question.
+        Handover::SwitchTo(_) if model.overlay.is_some() => {}
         Handover::SwitchTo(environment) => {
             model.switching_to = Some(environment);
             quit(model, outbox);

@@ -52,7 +52,11 @@ impl Screen for Fleet {
                 self.is_shown = true;
                 self.read_if_due(context);
             }
-            ScreenEvent::Leave => self.is_shown = false,
+            ScreenEvent::Leave => {
+                self.is_shown = false;
+                // Who went elsewhere meanwhile stays there.
+                self.opening.reset();
+            }
             // Nobody looks at a console that nobody uses, and each read is paid for.
             ScreenEvent::Tick if self.is_shown && !context.is_untouched() => {
                 self.read_if_due(context);

@@ -301,6 +301,26 @@ fn environment_that_is_shown_is_not_opened_again() {
     );
 }
 
+#[test]
+fn answer_that_comes_late_confirms_nothing_and_leaves_no_other_screen() {
+    let mut harness = drive(State::Ready, 160, 45);
+    harness.press('4');
+    harness.paste("{\"type\": \"typed\"}");
+    harness.code(KeyCode::Esc);
+    harness.press('9');
+    harness.code(KeyCode::Enter);
+    harness.press('q');
+    assert!(harness.text().contains("Quit?"));
+    harness.answer(&ENVIRONMENT, Ok(Box::new(other())));
+    assert!(!harness.model.is_leaving, "nobody pressed y");
+
+    let mut harness = drive(State::Ready, 160, 45);
+    harness.code(KeyCode::Enter);
+    harness.press('1');
+    harness.answer(&ENVIRONMENT, Ok(Box::new(other())));
+    assert!(!harness.model.is_leaving, "the operator went elsewhere");
+}
+
 /// An event that is typed on screen 4 and not sent.
 fn with_unsent_text() -> Harness {
     let mut harness = drive(State::Ready, 160, 45);
