@@ -61,8 +61,9 @@ impl Records {
             && self.has_the_top()
             && self.newer.is_due(FOLLOW_EVERY, context.now)
         {
-            // `since` and `until` move on with the clock; the filter itself was checked.
-            let query = filter::parse(&self.filter, context.now).unwrap_or_default();
+            let Some(query) = self.query_of_now(context) else {
+                return;
+            };
             // A page below ends where the list does.
             (self.query.from, self.query.to) = (query.from, query.to);
             let query = RecordQuery {
@@ -133,6 +134,10 @@ impl Records {
                 let gone = rows.trim_top(list.offset.saturating_sub(MORE_AHEAD_ROWS));
                 list.selected -= gone;
                 list.offset -= gone;
+                if gone > 0 {
+                    // What was asked for the top would put rows in twice that are read again from there.
+                    self.newer.reset();
+                }
                 if gone > 0 && self.is_following {
                     self.is_following = false;
                     context.notify(Tone::Warning, "paused: reading further down; f follows");
@@ -215,9 +220,24 @@ impl Records {
         added
     }
 
+    /// What the filter selects now: `since` and `until` move on with the clock, and may come to a time that ends before
+    /// it begins. No filter would select everything.
+    fn query_of_now(&mut self, context: &mut UpdateContext<'_>) -> Option<RecordQuery> {
+        match filter::parse(&self.filter, context.now) {
+            Ok(query) => Some(query),
+            Err(error) => {
+                self.is_following = false;
+                let text = format!("the filter selects nothing any more: {error}");
+                context.notify(Tone::Warning, text);
+                None
+            }
+        }
+    }
+
     pub(super) fn reload(&mut self, context: &mut UpdateContext<'_>) {
-        // The filter was checked when it was applied; only `since` and `until` change.
-        let query = filter::parse(&self.filter, context.now).unwrap_or_default();
+        let Some(query) = self.query_of_now(context) else {
+            return;
+        };
         self.query = RecordQuery {
             limit: PAGE_ROWS,
             ..query
@@ -269,6 +289,8 @@ impl Records {
             context.notify(Tone::Warning, "paused: going to the end; f follows");
         }
         self.pages_in_a_row = 0;
+        // Its rows would stand beside others than those that they were asked for.
+        self.newer.reset();
         self.fetch_page(Way::End, None, context);
     }
 

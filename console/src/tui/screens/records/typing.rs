@@ -153,6 +153,13 @@ impl Typing {
         self.changed(known, now);
     }
 
+    /// Whether a question in SQL would be another one in one line, cut to its limit: a comment goes to the end of its line.
+    pub(super) fn is_changed_by_one_line(&self, text: &str) -> bool {
+        let has_comment = text.trim().contains(['\n', '\r']) && text.contains("--");
+        let is_sql = matches!(self.purpose, Purpose::Sql);
+        is_sql && (has_comment || text.chars().count() > SQL_CHARS_MAX)
+    }
+
     /// Pasted text; lines become words.
     pub(super) fn paste(&mut self, text: &str, known: &Knowledge, now: DateTime<Utc>) {
         let text: String = text.chars().take(self.purpose.chars_max()).collect();

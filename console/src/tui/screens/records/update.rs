@@ -30,7 +30,7 @@ impl Screen for Records {
             ScreenEvent::Leave => self.is_shown = false,
             ScreenEvent::Act(action) => self.act(action, context),
             ScreenEvent::Key(key) => self.key(key, context),
-            ScreenEvent::Paste(text) => self.paste(text, context.now),
+            ScreenEvent::Paste(text) => self.paste(text, context),
             ScreenEvent::Click(position) => self.click(position, context),
             ScreenEvent::Scroll(position, lines) => self.scroll(position, lines, context),
             ScreenEvent::Resize => self.settle_layout(context.body),
@@ -218,10 +218,17 @@ impl Records {
         }
     }
 
-    fn paste(&mut self, text: &str, now: DateTime<Utc>) {
-        if let Some(typing) = &mut self.typing {
-            typing.paste(text, &self.known, now);
+    fn paste(&mut self, text: &str, context: &mut UpdateContext<'_>) {
+        let Some(typing) = &mut self.typing else {
+            return;
+        };
+        if typing.is_changed_by_one_line(text) {
+            let text =
+                "not pasted: in one line it is another question; ask with opsconsole sql - < FILE";
+            context.notify(Tone::Warning, text);
+            return;
         }
+        typing.paste(text, &self.known, context.now);
     }
 
     fn click(&mut self, position: Position, context: &mut UpdateContext<'_>) {

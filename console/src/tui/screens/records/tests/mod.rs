@@ -605,6 +605,27 @@ fn pasted_filter_is_checked_like_a_typed_one() {
 }
 
 #[test]
+fn filter_whose_time_has_ended_selects_nothing_and_not_everything() {
+    let mut harness = with_page(page(901..=1_000, true), 160, 45);
+    let end = now() + Duration::minutes(30);
+    harness.type_filter(&format!(
+        "flight.delayed since=1h to={}",
+        end.format("%Y-%m-%dT%H:%M:%SZ")
+    ));
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.count(&RECORDS), 1);
+    harness.requests.clear();
+    harness.pass(3 * 3_600);
+    harness.refresh();
+    assert_eq!(harness.count(&RECORDS), 0);
+    assert!(
+        harness.notice().contains("selects nothing any more"),
+        "{}",
+        harness.notice()
+    );
+}
+
+#[test]
 fn filter_is_cleared_by_its_key() {
     let mut harness = harness_in(State::Filtered, 80, 24);
     assert!(harness.text().contains("flight.departed since=1h"));

@@ -40,6 +40,21 @@ pub(super) fn refusal() -> Fault {
 }
 
 #[test]
+fn question_that_one_line_would_change_is_not_pasted() {
+    let mut harness = Harness::on('5', 80, 24);
+    harness.press('S');
+    harness.paste("select count(*) from records -- all\nwhere type = 'flight.delayed'");
+    assert!(
+        harness.notice().contains("another question"),
+        "{}",
+        harness.notice()
+    );
+    harness.paste("select count(*)\nfrom records");
+    harness.code(KeyCode::Enter);
+    assert_eq!(harness.take(&SQL).0, "select count(*) from records");
+}
+
+#[test]
 fn answer_is_listed_with_its_columns_and_says_that_it_is_cut() {
     let mut harness = asked(80, 24);
     assert!(
