@@ -80,7 +80,7 @@ fn interrupted_question_ends_on_the_server() {
         answer.stderr.contains("interrupted: the database is told"),
         "{answer:?}"
     );
-    assert_eq!(turn.runtime.block_on(sleeping(&pool)), 0);
+    wait_for(&turn, &pool, 0);
 
     // A program that cannot tell it any more is missed by the server.
     let child = turn.program.spawn(&sleep);

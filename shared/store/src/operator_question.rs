@@ -23,6 +23,8 @@ const ASK: &str = "ask the database";
 pub const QUESTION_ROW_BYTES_MAX: usize = 1024 * 1024;
 /// Limit of the end of the connection.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+/// Most characters of a refusal that are kept.
+const REFUSAL_CHARS_MAX: usize = 1_000;
 /// Around the question. The name is one that no column of it has: it stands for the whole row.
 const HEAD: &str = "select case when octet_length(t) <= 1048576 then t end, octet_length(t)::bigint \
                     from (select row_to_json(operator_question)::text as t from (\n";
@@ -181,7 +183,7 @@ impl Question {
         sql: &str,
         limits: QuestionLimits,
     ) -> Result<SqlAnswer, QuestionError> {
-        let sql = sql.trim_end().trim_end_matches(';');
+        let sql = sql.trim_end_matches(|end: char| end == ';' || end.is_whitespace());
         let time = self.time;
         let prepared = self.connection.prepare(sql).await;
         let prepared = prepared.map_err(|error| refusal(&error, 0, time))?;
@@ -234,9 +236,10 @@ impl Question {
     }
 }
 
-/// Whether a statement cannot stand in a `from`; its rows have one text each.
+/// Whether a statement cannot stand in a `from`; its columns are texts.
 fn is_report(sql: &str) -> bool {
-    let first = sql.split_whitespace().next().unwrap_or_default();
+    let mut words = sql.split(|c: char| !c.is_ascii_alphabetic());
+    let first = words.next().unwrap_or_default();
     ["explain", "show"]
         .iter()
         .any(|word| first.eq_ignore_ascii_case(word))
@@ -250,10 +253,11 @@ fn values(
 ) -> Result<(Vec<Box<RawValue>>, usize), QuestionError> {
     let unreadable = |error: sqlx::Error| StoreError::from_read(ASK, &error);
     if is_report {
-        let text: Option<String> = row.try_get_unchecked(0).map_err(unreadable)?;
-        let size = text.as_deref().map_or(0, str::len);
-        let value = to_raw_value(&text).map_err(|error| not_json(&error))?;
-        return Ok((vec![value], size));
+        let texts = (0..row.len()).map(|column| row.try_get_unchecked::<Option<String>, _>(column));
+        let texts: Vec<_> = texts.collect::<Result<_, _>>().map_err(unreadable)?;
+        let size = texts.iter().flatten().map(String::len).sum();
+        let values = texts.iter().map(to_raw_value).collect::<Result<_, _>>();
+        return Ok((values.map_err(|error| not_json(&error))?, size));
     }
     let text: Option<&str> = row.try_get(0).map_err(unreadable)?;
     let bytes: i64 = row.try_get(1).map_err(unreadable)?;
@@ -312,15 +316,32 @@ fn refusal(error: &sqlx::Error, before: usize, time: Duration) -> QuestionError 
         Some(PgErrorPosition::Internal { .. }) | None => None,
     };
     QuestionError::Refused {
-        message: cause.message().to_owned(),
-        hint: cause.hint().map(str::to_owned),
+        message: shortened(cause.message()),
+        hint: cause.hint().map(shortened),
         position: position.filter(|position| *position > 0),
+    }
+}
+
+/// The server repeats the value that it refuses, however long that is.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(REFUSAL_CHARS_MAX) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn refusal_repeats_no_long_value() {
+        let long = "日".repeat(REFUSAL_CHARS_MAX + 1);
+        assert_eq!(shortened(&long).chars().count(), REFUSAL_CHARS_MAX + 1);
+        assert!(shortened(&long).ends_with('…'));
+        let whole = "日".repeat(REFUSAL_CHARS_MAX);
+        assert_eq!(shortened(&whole), whole);
+    }
 
     #[test]
     fn limit_of_a_row_is_the_one_of_the_statement() {

@@ -19,15 +19,16 @@ Examples:
   opsconsole sql - < question.sql
   opsconsole sql --history
 
-One question is asked, in a read-only transaction of a connection of its own: nothing can be
-changed. It has the rights of the environment's database user. The server ends it after --timeout,
-when a signal comes (SIGINT is Ctrl-C), and some seconds after this program is killed. A
+One question is asked, in a read-only transaction of a connection of its own: no row can be
+changed. It has the rights of the environment's database user, also for functions that act on the
+server itself (pg_terminate_backend, pg_advisory_lock). The server ends it after --timeout, when
+a signal comes (SIGINT is Ctrl-C), and some seconds after this program is killed. A
 range of occurred_at keeps it to the partitions that have it: a question without one reads every
 record. --limit rows are shown, 8 MiB at most and 1 MiB a row; what is cut is said.
 It needs the database itself (database_url), on AWS through a tunnel: the API takes no SQL.
 
-The last 100 questions are kept on this machine, for this user alone: --history lists them, and
---no-history keeps one out. The server may log a slow one with its text.
+The last 100 questions are kept on this machine, for this user alone; `erase` leaves them.
+--history lists them, and --no-history keeps one out. The server may log a slow one with its text.
 
 JSON output: {\"columns\", \"rows\": [[VALUE, ...]], \"is_cut\", \"elapsed_ms\"}; values are JSON as
 PostgreSQL writes it. With --history: [{\"at\", \"environment\", \"sql\"}]. Exit code 1 where the database

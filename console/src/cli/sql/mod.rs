@@ -1,6 +1,6 @@
 //! `sql`: one read-only question to the database.
 //!
-//! Invariant: nothing is changed; an answer that is not whole says so; text of the database cannot control the terminal.
+//! Invariant: no row is changed; an answer that is not whole says so; text of the database cannot control the terminal.
 
 pub(crate) mod arguments;
 mod history;

@@ -57,6 +57,11 @@ async fn answer_has_the_columns_and_values_as_the_database_writes_them() {
     assert_eq!((none.columns, none.rows.len()), (vec!["id".to_owned()], 0));
     let shown = ask(pool, "show transaction_read_only").await.unwrap();
     assert_eq!(rows(&shown), [["\"on\""]]);
+    let every = ask(pool, "show all; ").await.unwrap();
+    assert_eq!(every.columns, ["name", "setting", "description"]);
+    assert_eq!(rows(&every)[0].len(), 3);
+    let plan = ask(pool, "explain(costs off) select 1").await.unwrap();
+    assert!(rows(&plan)[0][0].contains("Result"), "{plan:?}");
     let plan = ask(pool, "explain select 1 -- as it is").await.unwrap();
     assert!(rows(&plan)[0][0].contains("Result"), "{plan:?}");
     let ordered = ask(pool, "values (3), (1), (2) order by 1 desc -- last")
