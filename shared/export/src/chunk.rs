@@ -14,7 +14,7 @@ use crate::checkpoint::RunId;
 use crate::format::{Encoder, Format};
 
 /// Most bytes of events that wait for being written.
-const BUFFERED_BYTES_MAX: usize = 32 << 20;
+const BUFFERED_BYTES_MAX: usize = 16 << 20;
 /// A record's columns beside its payload, roughly.
 const ROW_BYTES: usize = 256;
 /// A chunk ends with the page that reaches one of these.
