@@ -32,8 +32,8 @@ const FRAME_BEGIN: &[u8] = b"\x1b[?2026h";
 const FRAME_END: &[u8] = b"\x1b[?2026l";
 /// More than a frame has.
 const FRAME_BYTES_MAX: usize = 256 * 1_024;
-/// Limit of the rest of a frame that has begun.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
+/// Limit of the rest of a frame that has begun; a program that ends leaves one without its end.
+const FRAME_WITHIN: Duration = Duration::from_secs(1);
 
 impl Seen {
     /// Whether no frame is written in part: a terminal does not show one before its end.
@@ -133,7 +133,7 @@ impl Session {
         let mut seen = lock.lock().unwrap();
         loop {
             let text = seen.parser.screen().contents();
-            if seen.is_whole() && condition(&text) {
+            if condition(&text) {
                 return text;
             }
             let left = deadline.saturating_duration_since(Instant::now());
