@@ -152,6 +152,8 @@ impl TerminalSession {
 
 impl Drop for TerminalSession {
     fn drop(&mut self) {
+        // Else it is shown after this, in a frame that has no end.
+        let _ = self.terminal.show_cursor();
         // A panic may leave the beginning of a frame in the buffer, which is written after this.
         let _ = execute!(self.terminal.backend_mut().writer(), EndSynchronizedUpdate);
         restore();
