@@ -110,11 +110,11 @@ pub(crate) async fn run(
     restore();
     drop(watcher);
     let is_signalled = finish(&mut model, &mut sources, &mut replies, &mut signals).await;
-    Ok(match ended {
-        // Whoever ends the program while it waits does not want the next environment.
-        Ended::Switched(_) if is_signalled => Ended::Signalled,
-        ended => ended,
-    })
+    // Whoever ends the program while it waits does not want the next environment.
+    if is_signalled && matches!(ended, Ended::Switched(_)) {
+        return Ok(Ended::Signalled);
+    }
+    Ok(ended)
 }
 
 /// Reads the keys that were typed before the first frame, at most a burst of them.
