@@ -11,8 +11,11 @@ use crate::error::{Context as _, StoreError};
 const MIGRATE: &str = "migrate";
 /// The user that reads for third parties.
 const API: &str = "api";
-/// The user of the console, where it reaches the database.
+/// The user of the console, where it reaches the database. It reads what [`API`] reads, and is no member of
+/// it: members of a role may end its sessions (PostgreSQL, "Server Signaling Functions").
 const OPERATOR: &str = "operator";
+/// The role that has the rights to read of [`API`] and [`OPERATOR`]. Nobody logs in as it.
+const READER: &str = "reader";
 /// Statement timeouts that the server applies to these users: functions behind RDS Proxy, where a start-up
 /// option cannot set one (those that connect directly set their own), and people. The console sets its own.
 const STATEMENT_TIMEOUTS: [(&str, &str); 3] =
@@ -31,11 +34,11 @@ begin
         grant insert on records to ingest;
         grant select on retention to ingest;
     end if;
-    if exists (select from pg_roles where rolname = 'api') then
+    if exists (select from pg_roles where rolname = 'reader') then
         grant select on event_identities, records, event_counts, event_type_counts, event_type_totals,
-            retention to api;
-        grant select on sequence event_keys_record_id_seq to api;
-        grant select (version, installed_on) on _sqlx_migrations to api;
+            retention to reader;
+        grant select on sequence event_keys_record_id_seq to reader;
+        grant select (version, installed_on) on _sqlx_migrations to reader;
     end if;
     if exists (select from pg_roles where rolname = 'analyst') then
         grant usage on schema analytics to analyst;
@@ -67,19 +70,23 @@ pub fn role_statements(users: &[String], database: &str) -> Result<Vec<String>, 
     let mut statements = Vec::new();
     for user in users {
         check_name(user)?;
-        statements.push(format!(
-            "do $$ begin if not exists (select from pg_roles where rolname = '{user}') then create \
-             role {user} login; end if; end $$"
-        ));
+        statements.push(create_if_missing(user, "login"));
         statements.push(format!("grant rds_iam to {user}"));
         statements.push(format!("grant connect on database {database} to {user}"));
         if user == MIGRATE {
             statements.push(format!("grant create on database {database} to {user}"));
             statements.push(format!("grant usage, create on schema public to {user}"));
         }
-        if user == OPERATOR && users.iter().any(|other| other == API) {
-            // It reads what the API reads, also what a later version grants.
-            statements.push(format!("grant {API} to {user}"));
+        if user == API || user == OPERATOR {
+            statements.push(create_if_missing(READER, "nologin"));
+            statements.push(format!("grant {READER} to {user}"));
+        }
+        if user == OPERATOR {
+            // An earlier version granted it.
+            statements.push(format!(
+                "do $$ begin if exists (select from pg_auth_members where roleid = to_regrole('{API}') \
+                 and member = to_regrole('{user}')) then revoke {API} from {user}; end if; end $$"
+            ));
         }
         if let Some((_, limit)) = STATEMENT_TIMEOUTS.iter().find(|(name, _)| name == user) {
             statements.push(format!(
@@ -88,6 +95,14 @@ pub fn role_statements(users: &[String], database: &str) -> Result<Vec<String>, 
         }
     }
     Ok(statements)
+}
+
+/// A statement that creates `role`; PostgreSQL has no `create role if not exists`.
+fn create_if_missing(role: &str, log_in: &str) -> String {
+    format!(
+        "do $$ begin if not exists (select from pg_roles where rolname = '{role}') then create role \
+         {role} {log_in}; end if; end $$"
+    )
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), RoleError> {

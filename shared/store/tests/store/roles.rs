@@ -33,7 +33,7 @@ async fn pool_as(database: &TestDatabase, user: &str) -> PgPool {
         .unwrap()
 }
 
-async fn is_refused(pool: &PgPool, statement: &'static str) -> bool {
+async fn is_refused(pool: &PgPool, statement: &str) -> bool {
     let error = sqlx::query(statement).execute(pool).await.unwrap_err();
     let code = error.as_database_error().and_then(|error| error.code());
     code.as_deref() == Some("42501")
@@ -131,8 +131,9 @@ async fn every_user_can_do_its_work_and_no_other() {
     )
     .await;
     let statements = role_statements(&users.map(str::to_owned), &name).unwrap();
-    // Twice: an apply may be repeated at any time.
-    for statement in [statements.clone(), statements].concat() {
+    // Twice: an apply may be repeated at any time, and follows one of an earlier version.
+    let earlier = vec!["grant api to operator".to_owned()];
+    for statement in [statements.clone(), earlier, statements].concat() {
         run(master, statement).await;
     }
     for user in users {
@@ -170,9 +171,17 @@ async fn every_user_can_do_its_work_and_no_other() {
 
     let created_at = database_created_at(&owner).await.unwrap();
     // The console, where it reaches the database, reads what the API reads.
-    for user in ["api", "operator"] {
-        assert_reads(&pool_as(&database, user).await, created_at).await;
+    let api = pool_as(&database, "api").await;
+    let operator = pool_as(&database, "operator").await;
+    for reader in [&api, &operator] {
+        assert_reads(reader, created_at).await;
     }
+    let session: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(&api)
+        .await
+        .unwrap();
+    let end = format!("select pg_terminate_backend({session})");
+    assert!(is_refused(&operator, &end).await);
 
     // An earlier version granted tables to analysts.
     run(
