@@ -6,6 +6,7 @@ pub mod cli;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod fleet_words;
+mod kept_lines;
 mod pointer;
 mod saved_filters;
 mod sql_value;

@@ -92,7 +92,7 @@ pub(crate) use session::{Session, authority, listen};
 use crate::demo;
 use console::open_existing;
 use pipeline::audit::AuditLog;
-use pipeline::environment::state_folder;
+use pipeline::environment::{Folders, state_folder};
 use pipeline::printable_lines;
 use session::{connect, environment, remember};
 
@@ -142,9 +142,9 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
             tidy::run(asked, reason, output, &mut interrupt).await
         }),
         Command::Records(RecordsCommand::Filters(asked)) => {
-            records::filters::run(&state_folder()?, asked, output)
+            records::filters::run(&Folders::of_user()?, asked, output)
         }
-        Command::Sql(asked) if asked.history => sql::list(&state_folder()?, output),
+        Command::Sql(asked) if asked.history => sql::list(&Folders::of_user()?, output),
         Command::Env(asked) => on_runtime(async {
             let mut interrupt = listen()?;
             let work = env::run(asked, &arguments.global, output);

@@ -22,6 +22,8 @@ pub enum Place {
     Temporary,
     /// A file of the external editor.
     Editor,
+    /// Questions in SQL and filters of records that the console keeps.
+    Queries,
     /// The audit log.
     AuditLog,
 }
@@ -39,6 +41,7 @@ impl Place {
             Self::Export => "export",
             Self::Temporary => "temporary",
             Self::Editor => "editor",
+            Self::Queries => "queries",
             Self::AuditLog => "audit-log",
         }
     }

@@ -4,7 +4,7 @@
 //! was searched, or stays.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, BufRead as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -77,6 +77,8 @@ impl Local {
         for file in &found.item.files {
             let searched = if found.place == Place::Editor {
                 search_text(&file.path, matcher).await
+            } else if found.place == Place::Queries {
+                search_lines(&file.path, matcher)
             } else if has_bodies(&file.path) || found.place == Place::Temporary {
                 search_bodies(&file.path, matcher).await
             } else {
@@ -115,7 +117,9 @@ impl Local {
             (Standing::Finished | Standing::Planned, Some(fault)) => {
                 Action::Leave(format!("cannot be searched: {fault}"))
             }
-            (Standing::Finished | Standing::Planned, None) if found.place == Place::Messages => {
+            (Standing::Finished | Standing::Planned, None)
+                if matches!(found.place, Place::Messages | Place::Queries) =>
+            {
                 Action::Rewrite
             }
             (Standing::Finished | Standing::Planned, None) => Action::Remove,
@@ -151,7 +155,7 @@ impl Local {
                     let found = finding.found;
                     removed.and_then(|removed| Ok(removed.map(|()| found)?))
                 }
-                Action::Rewrite => rewrite(&found.item, matcher).await,
+                Action::Rewrite => rewrite(&found, matcher).await,
             };
             match erased {
                 Ok(erased) => finding.erased = erased,
@@ -193,6 +197,7 @@ async fn items(folders: Folders) -> Result<Vec<LocalItem>, EraseError> {
         let editor = editor_files(&temporary)
             .map_err(|cause| failed("list the files of", &temporary, cause))?;
         items.extend(editor);
+        items.extend(query_files(&folders));
         Ok(items)
     })
     .await?
@@ -224,6 +229,23 @@ fn editor_files(folder: &Path) -> io::Result<Vec<LocalItem>> {
         }
     }
     Ok(items)
+}
+
+/// The files of questions and filters that were kept.
+fn query_files(folders: &Folders) -> impl Iterator<Item = LocalItem> {
+    let paths = [folders.sql_history(), folders.record_filters()];
+    paths.into_iter().filter_map(|path| {
+        let file = state_file(&path).ok()?;
+        Some(LocalItem {
+            place: Place::Queries,
+            item: StateItem {
+                kind: ItemKind::Export,
+                name: path.display().to_string(),
+                files: vec![file],
+                standing: Standing::Finished,
+            },
+        })
+    })
 }
 
 /// A file that was named: a plan, or lines of messages.
@@ -319,6 +341,17 @@ async fn search_text(path: &Path, matcher: &mut Matcher) -> Result<(u64, u64), E
     Ok(counts)
 }
 
+/// Counts the lines that have the text that is erased. No line is an event.
+fn search_lines(path: &Path, matcher: &Matcher) -> Result<(u64, u64), EraseError> {
+    let failed = |cause| failed("search", path, cause);
+    let lines = io::BufReader::new(File::open(path).map_err(failed)?).lines();
+    let mut found = 0;
+    for line in lines {
+        found += u64::from(matcher.is_text_in_json(&line.map_err(failed)?));
+    }
+    Ok((found, 0))
+}
+
 fn count(answers: &[Answer], counts: &mut (u64, u64)) {
     for answer in answers {
         match answer {
@@ -335,10 +368,10 @@ struct Line {
     body: String,
 }
 
-/// Leaves out the lines whose message is chosen; returns how many.
-async fn rewrite(item: &StateItem, matcher: &mut Matcher) -> Result<u64, EraseError> {
+/// Leaves out the lines that are chosen; returns how many.
+async fn rewrite(found: &LocalItem, matcher: &mut Matcher) -> Result<u64, EraseError> {
     let mut erased = 0;
-    for file in &item.files {
+    for file in &found.item.files {
         let path = file.path.clone();
         let failed = |cause| failed("rewrite", &path, cause);
         let mut rewrite = Rewrite::begin(file)?;
@@ -347,14 +380,14 @@ async fn rewrite(item: &StateItem, matcher: &mut Matcher) -> Result<u64, EraseEr
             if lines.is_empty() {
                 break;
             }
-            let bodies = lines.iter().map(|line| serde_json::from_str::<Line>(line));
-            let bodies = bodies.map(|line| line.map(|line| Body::from(line.body)));
-            let bodies: Vec<Body> = bodies
-                .collect::<Result<_, _>>()
-                .map_err(|error| failed(error.into()))?;
-            let answers = matcher.messages(&bodies).await?;
-            for (line, answer) in lines.iter().zip(answers) {
-                if answer == Answer::Yes {
+            let chosen = if found.place == Place::Queries {
+                let has_text = |line: &String| matcher.is_text_in_json(line);
+                lines.iter().map(has_text).collect()
+            } else {
+                chosen_messages(&lines, matcher, failed).await?
+            };
+            for (line, is_chosen) in lines.iter().zip(chosen) {
+                if is_chosen {
                     erased += 1;
                 } else {
                     rewrite.keep(line).map_err(failed)?;
@@ -364,6 +397,22 @@ async fn rewrite(item: &StateItem, matcher: &mut Matcher) -> Result<u64, EraseEr
         rewrite.finish()?;
     }
     Ok(erased)
+}
+
+/// Which lines have a message that is chosen.
+async fn chosen_messages(
+    lines: &[String],
+    matcher: &mut Matcher,
+    failed: impl Fn(io::Error) -> EraseError,
+) -> Result<Vec<bool>, EraseError> {
+    let bodies = lines.iter().map(|line| serde_json::from_str::<Line>(line));
+    let bodies = bodies.map(|line| line.map(|line| Body::from(line.body)));
+    let bodies: Vec<Body> = bodies
+        .collect::<Result<_, _>>()
+        .map_err(|error| failed(error.into()))?;
+    let answers = matcher.messages(&bodies).await?;
+    let is_chosen = |answer| answer == Answer::Yes;
+    Ok(answers.into_iter().map(is_chosen).collect())
 }
 
 fn failed(operation: &'static str, path: &Path, cause: io::Error) -> EraseError {

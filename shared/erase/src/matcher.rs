@@ -78,10 +78,13 @@ impl Matcher {
 
     /// Whether that text is anywhere in a value.
     pub(crate) fn is_text_in(&self, value: &impl Serialize) -> bool {
-        let Some(text) = self.text() else {
-            return false;
-        };
-        serde_json::to_string(value).is_ok_and(|value| contains(&value, text))
+        self.text().is_some()
+            && serde_json::to_string(value).is_ok_and(|value| self.is_text_in_json(&value))
+    }
+
+    /// The same of a value in JSON.
+    pub(crate) fn is_text_in_json(&self, json: &str) -> bool {
+        self.text().is_some_and(|text| contains(json, text))
     }
 
     fn of_record(&self, record: &Record) -> Answer {

@@ -279,6 +279,7 @@ async fn end(permit: WritePermit, report: &Report) -> Option<pipeline::audit::Au
                 Place::Editor,
             ]),
         ),
+        ("queries", erased(&[Place::Queries])),
         ("places_left", left),
         (PARTITIONS_LEFT, partitions_left),
     ];

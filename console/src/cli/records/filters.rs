@@ -2,7 +2,7 @@
 //!
 //! Invariant: it reads and writes one file of this user and connects to nothing.
 
-use std::path::Path;
+use pipeline::environment::Folders;
 
 use super::arguments::{Column, FiltersCommand, parsed};
 use crate::cli::exit::{CommandError, Exit};
@@ -11,13 +11,13 @@ use crate::cli::table::{Align, Keep, Table};
 use crate::saved_filters::{self, SavedFilter, SavedFiltersError};
 
 pub(crate) fn run(
-    state: &Path,
+    folders: &Folders,
     command: FiltersCommand,
     output: Output,
 ) -> Result<Exit, CommandError> {
     match command {
         FiltersCommand::List => {
-            let filters = saved_filters::read(state).map_err(failed)?;
+            let filters = saved_filters::read(folders).map_err(failed)?;
             show(&filters, output)
         }
         FiltersCommand::Save {
@@ -34,23 +34,23 @@ pub(crate) fn run(
                     .map(|Column(pointer)| pointer.to_string())
                     .collect(),
             };
-            let filters = saved_filters::save(state, filter).map_err(failed)?;
+            let filters = saved_filters::save(folders, filter).map_err(failed)?;
             show(&filters, output)
         }
         FiltersCommand::Remove { name } => {
-            if !saved_filters::remove(state, &name).map_err(failed)? {
+            if !saved_filters::remove(folders, &name).map_err(failed)? {
                 let text = format!("there is no saved filter {name:?}; `records filters list`");
                 return Err(CommandError::Failed(text));
             }
-            let filters = saved_filters::read(state).map_err(failed)?;
+            let filters = saved_filters::read(folders).map_err(failed)?;
             show(&filters, output)
         }
     }
 }
 
 /// The filter of a name.
-pub(super) fn named(state: &Path, name: &str) -> Result<SavedFilter, CommandError> {
-    let filters = saved_filters::read(state).map_err(failed)?;
+pub(super) fn named(folders: &Folders, name: &str) -> Result<SavedFilter, CommandError> {
+    let filters = saved_filters::read(folders).map_err(failed)?;
     let found = filters.into_iter().find(|filter| filter.name == name);
     found.ok_or_else(|| {
         CommandError::Usage(format!(

@@ -15,7 +15,7 @@ use super::table::{Align, Keep, Table, moment};
 use super::values::seen;
 use super::{CommandError, Exit, Session};
 use crate::pointer::{self, Cell, POINTERS_MAX, Pointer};
-use pipeline::environment::state_folder;
+use pipeline::environment::Folders;
 use pipeline::{printable, printable_lines};
 use redrive::triage;
 
@@ -24,7 +24,9 @@ pub(super) async fn run(session: &Session, command: RecordsCommand) -> Result<Ex
         RecordsCommand::List(filters) => list(session, filters).await,
         RecordsCommand::Get { record_id } => get(session, RecordId(record_id)).await,
         RecordsCommand::Diff { from, to } => diff::run(session, RecordId(from), RecordId(to)).await,
-        RecordsCommand::Filters(command) => filters::run(&state_folder()?, command, session.output),
+        RecordsCommand::Filters(command) => {
+            filters::run(&Folders::of_user()?, command, session.output)
+        }
     }
 }
 
@@ -34,7 +36,7 @@ async fn list(session: &Session, asked: RecordsListArguments) -> Result<Exit, Co
         None => RecordQuery::default(),
         Some(Filter::Query(query)) => (**query).clone(),
         Some(Filter::Saved(name)) => {
-            let saved = filters::named(&state_folder()?, name)?;
+            let saved = filters::named(&Folders::of_user()?, name)?;
             if columns.is_empty() {
                 let saved = pointer::parse(&saved.columns.join(" "));
                 columns = saved.map_err(|error| unusable(name, &error.to_string()))?;

@@ -6,11 +6,10 @@ pub(crate) mod arguments;
 mod history;
 
 use std::io::Read as _;
-use std::path::Path;
 use std::time::Instant;
 
 use chrono::Utc;
-use pipeline::environment::state_folder;
+use pipeline::environment::Folders;
 use pipeline::{Cut, QuestionLimits, SqlAnswer};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -51,7 +50,7 @@ pub(super) async fn run(
             environment: session.pipeline.environment().name.clone(),
             sql: sql.clone(),
         };
-        if let Err(error) = history::keep(&state_folder()?, asked) {
+        if let Err(error) = history::keep(&Folders::of_user()?, asked) {
             output.note(&format!("not kept in the history: {error}"));
         }
     }
@@ -72,8 +71,8 @@ pub(super) async fn run(
 }
 
 /// Lists the questions that were asked; needs no environment.
-pub(super) fn list(state: &Path, output: Output) -> Result<Exit, CommandError> {
-    let questions = history::read(state)
+pub(super) fn list(folders: &Folders, output: Output) -> Result<Exit, CommandError> {
+    let questions = history::read(folders)
         .map_err(|error| CommandError::Failed(format!("read the history: {error}")))?;
     if output.is_json() {
         output.json(&questions)?;

@@ -6,11 +6,11 @@ use crate::tui::fault::Fault;
 use pipeline::environment::Folders;
 
 pub(super) async fn read() -> Result<Vec<SavedFilter>, Fault> {
-    on_state(|folders| saved_filters::read(folders.state())).await
+    on_state(|folders| saved_filters::read(&folders)).await
 }
 
 pub(super) async fn save(filter: SavedFilter) -> Result<Vec<SavedFilter>, Fault> {
-    on_state(|folders| saved_filters::save(folders.state(), filter)).await
+    on_state(|folders| saved_filters::save(&folders, filter)).await
 }
 
 async fn on_state(

@@ -25,8 +25,9 @@ fn erased_subject_is_in_no_file_of_the_database_no_message_and_no_file_of_this_m
     spread(&deployed);
     assert_database_has_it(&deployed);
     let before = deployed.files_with_marker();
-    // A journal, a plan, copies twice, a file of the editor, the audit log, and an export in each format.
-    assert_eq!(before.len(), 6 + FORMATS.len(), "{before:?}");
+    // A journal, a plan, copies twice, a file of the editor, a question, a filter, the audit log, and an export in
+    // each format.
+    assert_eq!(before.len(), 8 + FORMATS.len(), "{before:?}");
 
     let plan = planned(&deployed);
     assert_eq!(deployed.files_with_marker(), before, "nothing is changed");
@@ -124,6 +125,14 @@ fn spread(deployed: &Deployed) {
         ];
         deployed.program.json_ok(&export);
     }
+    for subject in [MARKER, "passenger/other"] {
+        let question = format!("select count(*) from records where subject = '{subject}'");
+        deployed.program.json_ok(&["sql", &question]);
+        let name = subject.replace('/', "-");
+        let filter = format!("subject={subject}");
+        let save = ["records", "filters", "save", &name, &filter];
+        deployed.program.json_ok(&save);
+    }
     deployed.program.write(
         "temporary/opsconsole-a1b2c3.json",
         event("edited", MARKER, PAST, 0),
@@ -205,6 +214,7 @@ fn erase_subject(deployed: &Deployed, plan: &Value) {
         "messages",
         "export",
         "editor",
+        "queries",
         "audit-log",
     ] {
         let found = sum(&report, place, "found");
@@ -265,6 +275,10 @@ fn assert_others_are_left(deployed: &Deployed) {
     assert_eq!(deployed.runtime.block_on(waiting), 0);
     assert_eq!(deployed.dead_letters(1)[0].1, "dead-other");
     deployed.stored("passenger/other", 3);
+    let questions = deployed.program.json_ok(&["sql", "--history"]);
+    assert_eq!(questions.as_array().unwrap().len(), 1, "{questions}");
+    let filters = deployed.program.json_ok(&["records", "filters", "list"]);
+    assert_eq!(filters[0]["name"], "passenger-other", "{filters}");
     let trail = deployed.program.json_ok(&["audit"]);
     let erasures = trail["entries"].as_array().unwrap().iter();
     let erasures: Vec<&Value> = erasures

@@ -63,6 +63,18 @@ impl Folders {
         self.state.join("redrives")
     }
 
+    /// The questions in SQL that were asked, a JSON object on each line.
+    #[must_use]
+    pub fn sql_history(&self) -> PathBuf {
+        self.state.join("sql-history.jsonl")
+    }
+
+    /// The filters of records that were given a name, a JSON object on each line.
+    #[must_use]
+    pub fn record_filters(&self) -> PathBuf {
+        self.state.join("record-filters.jsonl")
+    }
+
     /// Where deleted messages are copied to.
     pub fn exports(&self) -> PathBuf {
         self.state.join("exports")
