@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 
+use super::format::visible;
 use super::limits::IDLE_LIMIT;
 use super::outbox::Outbox;
 use super::pipeline_view::PipelineView;
@@ -21,6 +22,7 @@ pub(crate) struct ScreenContext<'a> {
     pub(crate) input_at: DateTime<Utc>,
     pub(crate) theme: Theme,
     pub(crate) environment: &'a Environment,
+    pub(crate) change_refusal: Option<&'a str>,
     pub(crate) pipeline: &'a PipelineView,
     /// Whether a redrive is being resumed, which receives the messages of its plan itself.
     pub(crate) is_resuming: bool,
@@ -36,6 +38,17 @@ impl ScreenContext<'_> {
     /// Name of the queue where redriven messages go.
     pub(crate) fn source_queue_name(&self) -> &str {
         name_in(&self.environment.queue_url)
+    }
+
+    /// Why nothing may be published, probed or deleted, and the way out. `consequence` is what is not done.
+    pub(crate) fn change_refusal(&self, consequence: &str) -> Option<String> {
+        let environment = self.environment;
+        if environment.read_only {
+            let name = visible(&environment.name);
+            return Some(format!("{name} is read-only: {consequence}"));
+        }
+        let refusal = self.change_refusal.map(visible)?;
+        Some(format!("{consequence}: {refusal}"))
     }
 
     /// Whether nobody has used the console for [`IDLE_LIMIT`].

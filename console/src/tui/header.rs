@@ -1,7 +1,7 @@
 //! The top line: where, whether it is healthy, the numbers that matter, and when they were read.
 //!
-//! Invariant: a field is shown whole or not at all, and every number is of the time shown or newer, by no more than its
-//! part may be late.
+//! Invariant: a field is shown whole or not at all. Every number is of the time shown or newer, by less than
+//! [`SAME_TIME`], or has its own time.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -21,6 +21,9 @@ use pipeline::model::ReadPath;
 
 /// From this width on, the header names the program and spells everything out.
 const HEADER_FULL_COLUMNS: u16 = 100;
+
+/// Numbers that were read within this have one time.
+const SAME_TIME: Duration = Duration::seconds(10);
 
 pub(crate) fn draw(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect) {
     let theme = context.theme;
@@ -133,11 +136,25 @@ impl Numbers {
         }
     }
 
-    /// When the oldest of them was read. That may be minutes ago: AWS is read seldom.
-    fn time(&self, context: &ScreenContext<'_>, is_narrow: bool) -> Span<'static> {
+    /// When the oldest of them was read that have no time of their own. AWS is read seldom.
+    fn read_at(&self) -> Option<DateTime<Utc>> {
         let all = [&self.depth, &self.dead, &self.stored];
         let times = all.into_iter().flatten().map(|number| number.fetched_at);
-        match times.min() {
+        let newest = times.clone().max()?;
+        times.filter(|at| newest - *at < SAME_TIME).min()
+    }
+
+    /// The time of a number that was read earlier than the others.
+    fn own_time(&self, number: &Option<Fetched<u64>>) -> String {
+        let times = number.as_ref().zip(self.read_at());
+        match times.filter(|(number, read_at)| number.fetched_at < *read_at) {
+            Some((number, _)) => format!(" at {}", clock(number.fetched_at)),
+            None => String::new(),
+        }
+    }
+
+    fn time(&self, context: &ScreenContext<'_>, is_narrow: bool) -> Span<'static> {
+        match self.read_at() {
             Some(at) if self.is_stale => Span::styled(
                 format!("stale, as of {} UTC", clock(at)),
                 context.theme.tone(Tone::Bad),
@@ -160,9 +177,14 @@ impl Numbers {
             Style::new()
         };
         let (dead, dead_style) = match number(&self.dead) {
-            Some(0) => ("DLQ 0".to_owned(), plain),
+            Some(0) => (format!("DLQ 0{}", self.own_time(&self.dead)), plain),
             Some(dead) => (
-                format!("DLQ {} {}", count(dead), sign(Tone::Warning)),
+                format!(
+                    "DLQ {} {}{}",
+                    count(dead),
+                    sign(Tone::Warning),
+                    self.own_time(&self.dead)
+                ),
                 context.theme.tone(Tone::Warning),
             ),
             None => (format!("DLQ {UNKNOWN}"), plain),
@@ -180,9 +202,15 @@ impl Numbers {
             Some(ReadPath::Database) | None => "",
         };
         [
-            (format!("depth {depth}"), plain),
+            (
+                format!("depth {depth}{}", self.own_time(&self.depth)),
+                plain,
+            ),
             (dead, dead_style),
-            (format!("stored {stored}{way}"), plain),
+            (
+                format!("stored {stored}{way}{}", self.own_time(&self.stored)),
+                plain,
+            ),
         ]
     }
 }

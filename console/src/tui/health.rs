@@ -19,6 +19,9 @@ use pipeline::rules;
 /// What is older than this is shown with its age, however seldom it is read.
 const SELDOM: Duration = Duration::seconds(75);
 
+/// From this interval on, a failure is shown with its time.
+const SELDOM_ASKED: Duration = Duration::seconds(10);
+
 /// The one health of the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Health {
@@ -218,6 +221,45 @@ pub(crate) fn findings(
     findings
 }
 
+/// A part that failed.
+struct Part<'a> {
+    name: &'static str,
+    error: &'a Fault,
+    /// When it failed and is asked again, as a part of a text.
+    times: String,
+    fetched_at: Option<DateTime<Utc>>,
+}
+
+impl Part<'_> {
+    /// Nobody knows when it is asked again where only the need for it leads to that.
+    fn asked_by_need<T>(self, remote: &Remote<T>, is_so: bool) -> Self {
+        match remote.failed_at().filter(|_| is_so) {
+            Some(failed_at) => Self {
+                times: format!(" · at {}", clock(failed_at)),
+                ..self
+            },
+            None => self,
+        }
+    }
+}
+
+/// A part, if it failed, which is asked again after `interval`.
+fn part<'a, T>(name: &'static str, remote: &'a Remote<T>, interval: Duration) -> Option<Part<'a>> {
+    let error = remote.error().filter(|error| !error.is_not_configured)?;
+    // By then the rest may have been well for long.
+    let times = if interval >= SELDOM_ASKED {
+        retry_times(remote, interval)
+    } else {
+        String::new()
+    };
+    Some(Part {
+        name,
+        error,
+        times,
+        fetched_at: fetched(remote),
+    })
+}
+
 /// Name of the part that counts the records where no database is configured.
 const RECORDS_BY_API: &str = "records by the API";
 
@@ -232,45 +274,34 @@ fn unreachable_parts(
     } else {
         "database"
     };
+    // What failed is asked again as soon as the queues.
+    let soon = pipeline.polling.queues;
+    let history_answers = pipeline.history.error().is_none();
     let parts = [
-        (
-            "source queue",
-            pipeline.source_queue.error(),
-            fetched(&pipeline.source_queue),
-        ),
-        (
-            "dead-letter queue",
-            pipeline.dead_letter_queue.error(),
-            fetched(&pipeline.dead_letter_queue),
-        ),
-        (
-            records,
-            // A database that resumes is no failure.
-            (pipeline.totals.error()).filter(|_| pipeline.totals_resume_since().is_none()),
-            fetched(&pipeline.totals),
-        ),
-        ("API", pipeline.api.error(), fetched(&pipeline.api)),
-        (
-            "history",
-            pipeline.history.error(),
-            fetched(&pipeline.history),
-        ),
-        (
-            "alarms",
-            (pipeline.alarms.error()).filter(|_| pipeline.history.error().is_none()),
-            fetched(&pipeline.alarms),
-        ),
-        (
+        part("source queue", &pipeline.source_queue, soon),
+        part("dead-letter queue", &pipeline.dead_letter_queue, soon),
+        // A database that resumes is no failure.
+        part(records, &pipeline.totals, soon)
+            .filter(|_| pipeline.totals_resume_since().is_none())
+            .map(|part| part.asked_by_need(&pipeline.totals, pipeline.polling.database_pauses)),
+        part("API", &pipeline.api, soon),
+        part("history", &pipeline.history, soon),
+        part("alarms", &pipeline.alarms, pipeline.alarms_interval()).filter(|_| history_answers),
+        // From the same service as the history: one of the two says it.
+        part(
             "error budgets",
-            // From the same service as the history: one of the two says it.
-            (pipeline.budgets.error()).filter(|_| pipeline.history.error().is_none()),
-            fetched(&pipeline.budgets),
-        ),
+            &pipeline.budgets,
+            pipeline.budgets_interval(),
+        )
+        .filter(|_| history_answers),
     ];
-    for (name, error, fetched_at) in parts {
-        let Some(error) = error.filter(|error| !error.is_not_configured) else {
-            continue;
-        };
+    for Part {
+        name,
+        error,
+        times,
+        fetched_at,
+    } in parts.into_iter().flatten()
+    {
         let before = fetched_at.map_or_else(
             || "never seen".to_owned(),
             |at| {
@@ -280,12 +311,6 @@ fn unreachable_parts(
                 )
             },
         );
-        // They are asked so seldom that the rest is well again before.
-        let times = match name {
-            "alarms" => retry_times(&pipeline.alarms, pipeline.alarms_interval()),
-            "error budgets" => retry_times(&pipeline.budgets, pipeline.budgets_interval()),
-            _ => String::new(),
-        };
         findings.push(Finding {
             tone: if matches!(name, "history" | "alarms" | "error budgets") {
                 Tone::Warning
@@ -457,8 +482,11 @@ fn tunnel(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Findin
         .totals
         .value()
         .and_then(|totals| totals.tunnel_fault.as_ref());
-    // It may fail for another cause by now.
-    let as_of = as_of_then(&pipeline.totals, pipeline.polling.totals, now);
+    // It may fail for another cause by now, or no more.
+    let as_of = match fetched(&pipeline.totals) {
+        Some(at) if pipeline.polling.totals >= SELDOM_ASKED => format!(" · at {}", clock(at)),
+        Some(_) | None => as_of_then(&pipeline.totals, pipeline.polling.totals, now),
+    };
     findings.extend(fault.map(|fault| Finding {
         tone: Tone::Warning,
         text: format!("{fault}{as_of}"),

@@ -36,6 +36,9 @@ pub(crate) enum Overlay {
 pub(crate) struct Model {
     pub(crate) environment: Environment,
     pub(crate) theme: Theme,
+    /// Why this console may not publish, probe or delete in production, and the way out. Redrives ask for what they
+    /// need.
+    pub(crate) change_refusal: Option<String>,
     /// Time of the last message.
     pub(crate) now: DateTime<Utc>,
     /// When a key was pressed or the mouse was used last.
@@ -74,6 +77,7 @@ impl Model {
         Self {
             environment,
             theme,
+            change_refusal: None,
             now,
             input_at: now,
             area,
@@ -98,6 +102,7 @@ impl Model {
             input_at: self.input_at,
             theme: self.theme,
             environment: &self.environment,
+            change_refusal: self.change_refusal.as_deref(),
             pipeline: &self.pipeline,
             is_resuming: self.screens.redrives.is_resuming(),
             is_deleting: self.screens.dead_letters.deletion_progress().is_some(),
@@ -116,6 +121,7 @@ impl Model {
             input_at: self.input_at,
             theme: self.theme,
             environment: &self.environment,
+            change_refusal: self.change_refusal.as_deref(),
             pipeline: &self.pipeline,
             is_resuming: self.screens.redrives.is_resuming(),
             is_deleting: self.screens.dead_letters.deletion_progress().is_some(),

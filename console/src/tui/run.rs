@@ -87,6 +87,12 @@ pub(crate) async fn run(
     let area = screen.fit().wrap_err("read the size of the terminal")?;
     let theme = Theme::choose(std::env::var("NO_COLOR").ok().as_deref());
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
+    model.change_refusal = authority.refusal(&environment).map(|_| {
+        let name = &environment.name;
+        format!(
+            "{name} is production: to change it, quit and start with --confirm {name} --reason TEXT"
+        )
+    });
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, authority, configuration, sender.clone());
     let report_failure = async {

@@ -127,6 +127,12 @@ fn patch_that_gives_several_events_one_id_plans_the_first_and_fails() {
     assert_eq!(code, 1, "{outcome}");
     let numbers = ["moved", "skipped", "would_be_lost"].map(|name| outcome[name].clone());
     assert_eq!(numbers, [1, 2, 2].map(Value::from), "{outcome}");
+    let id = outcome["id"].as_str().unwrap();
+    let resume = ["redrive", "resume", id, "--yes", "--no-proof"];
+    let resumed = harness.program.json_ok(&resume);
+    let numbers = ["selected", "skipped"].map(|name| resumed[name].clone());
+    assert_eq!(numbers, [3, 2].map(Value::from), "{resumed}");
+    assert!(resumed["would_be_lost"].is_null(), "{resumed}");
     assert_eq!((harness.depth(), harness.source()), ((2, 0), 1));
     // No option sends them.
     run.push("--include-not-ready");

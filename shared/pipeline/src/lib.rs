@@ -81,7 +81,7 @@ mod writes;
 pub use access::{Access, AccessCheck, AccessName, AccessOutcome};
 pub use alarms::{ALARM_KEYS, RaisedAlarm};
 pub use api::API_BODY_BYTES_MAX;
-pub use authority::Authority;
+pub use authority::{Authority, ChangeRefusal};
 pub use body::{Body, BodyError, BodySpool};
 pub use connection::Pipeline;
 pub use delete::{DELETE_MESSAGES_MAX, NotDeleted};

@@ -13,6 +13,8 @@ pub const METRIC_RECENT: Duration = Duration::seconds(300);
 const COMPLETE_AFTER: Duration = Duration::seconds(10);
 /// A value of no longer a period is that of a moment.
 const MOMENT: Duration = Duration::seconds(1);
+/// A bound of less is shown in seconds.
+const SECONDS_MAX: u64 = 600;
 
 /// Age of the oldest message of a queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +78,20 @@ impl OldestAge {
         })
     }
 
-    /// `17 s at 07:07:57`, `≤ 1 min 11 s at 07:07`, `≤ 39 s at 07:07:34`
+    /// `17 s at 07:07:57`, `≤ 1 min 11 s at 07:07`, `≤ 114 s at 07:07:34`, `≤ 12 min at 07:07:34`: for a column, beside
+    /// a time to the second the bound has one unit.
     #[must_use]
     pub fn text(self) -> String {
-        format!("{} {}", self.age("≤ "), self.time())
+        if self.grown_secs == 0 {
+            return format!("{} {}", self.age("≤ "), self.time());
+        }
+        let secs = self.secs + self.grown_secs;
+        let age = if secs < SECONDS_MAX {
+            format!("{secs} s")
+        } else {
+            span_secs(secs.div_ceil(60) * 60)
+        };
+        format!("≤ {age} {}", self.time())
     }
 
     /// `17 s at 07:07:57`, `up to 1 min 11 s at 07:07`, `up to 39 s at 07:07:34`
@@ -170,7 +182,10 @@ mod tests {
         assert_eq!(part.in_words_to_the_minute(), part.in_words());
         // The last values of the minute may be missing.
         let late = newest(5.0, 420, 60, 481).unwrap();
-        assert_eq!(late.text(), "≤ 1 min 5 s at 07:08:00");
+        assert_eq!(late.text(), "≤ 65 s at 07:08:00");
+        let old = newest(661.0, 420, 60, 481).unwrap();
+        assert_eq!(old.text(), "≤ 13 min at 07:08:00");
+        assert_eq!(old.in_words(), "up to 12 min 1 s at 07:08:00");
         let short = newest(35.0, 460, 10, 490).unwrap();
         assert_eq!(short.text(), "≤ 45 s at 07:07:50");
     }

@@ -3,7 +3,7 @@
 //!
 //! Invariant: what was not read is not judged. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::model::{
@@ -11,7 +11,7 @@ use super::model::{
 };
 pub use super::oldest_age::METRIC_RECENT;
 use super::oldest_age::OldestAge;
-use crate::text::{count, span_secs, whole};
+use crate::text::{clock, count, span_secs, whole};
 
 /// Seconds: a message older than this ages.
 pub const AGE_WARNING_SECS: u64 = 60;
@@ -67,24 +67,21 @@ pub fn dead_letters(
     ))
 }
 
-/// How many more dead letters there are than in the first period of the history that was observed whole: the metric may
-/// have begun at any time of the one before. That number is the mean of the period, so the difference is about right.
+/// How many more dead letters there are than the average of the first period of the history that was observed whole:
+/// the metric may have begun at any time of the one before.
 fn trend(number: u64, counted_at: DateTime<Utc>, history: &History) -> Option<String> {
     // Not the newest value of the history: it is of another time than the number.
     let first = observed_whole(&history.dead_letters, history.period_secs, counted_at).next()?;
     let more = number.checked_sub(whole(first.value))?;
     (more > 0).then(|| {
         // Some may have been deleted meanwhile: it is a difference, and no number of those that came.
-        let form = if history.period_secs.is_multiple_of(60) {
-            "%H:%M"
+        let period = if history.period_secs.is_multiple_of(60) {
+            format!("at {}", first.at.format("%H:%M"))
         } else {
-            "%H:%M:%S"
+            let end = first.at + TimeDelta::seconds(history.period_secs.into());
+            format!("in {}–{}", clock(first.at), clock(end))
         };
-        format!(
-            "about {} more than at {}",
-            count(more),
-            first.at.format(form)
-        )
+        format!("about {} more than {period}", count(more))
     })
 }
 
@@ -277,7 +274,6 @@ pub fn settings(
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
 
     use super::*;
     use crate::model::Point;
@@ -338,7 +334,7 @@ mod tests {
             };
             trend(9, begin(6), &history).unwrap()
         };
-        assert_eq!(trend(10), "about 8 more than at 11:06:50");
+        assert_eq!(trend(10), "about 8 more than in 11:06:50–11:07:00");
         assert_eq!(trend(60), "about 8 more than at 11:07");
     }
 }

@@ -60,32 +60,14 @@ impl Pipeline {
     /// # Errors
     /// When the environment is read-only, or when it is production and the name or the reason is missing.
     pub fn check_write(&self, operation: &str) -> Result<(), PipelineError> {
-        let environment = self.environment();
-        let name = &environment.name;
-        let refused =
-            |cause: String, hint: String| Err(PipelineError::not_permitted(operation, cause, hint));
-        if environment.read_only {
-            return refused(
-                format!("environment {name:?} is read-only"),
-                "leave out --read-only, or change read_only in the environment's entry".to_owned(),
-            );
+        match self.authority.refusal(self.environment()) {
+            None => Ok(()),
+            Some(refusal) => Err(PipelineError::not_permitted(
+                operation,
+                refusal.cause,
+                refusal.hint,
+            )),
         }
-        if !environment.is_production {
-            return Ok(());
-        }
-        if self.authority.confirmation.as_deref() != Some(name) {
-            return refused(
-                format!("environment {name:?} is production and the change was not confirmed"),
-                format!("confirm it by name: --confirm {name}"),
-            );
-        }
-        if self.authority.reason.as_deref().is_none_or(str::is_empty) {
-            return refused(
-                format!("environment {name:?} is production and the reason is missing"),
-                "give the reason for the audit log: --reason TEXT".to_owned(),
-            );
-        }
-        Ok(())
     }
 
     /// Checks that this environment may be changed, and records the change in the audit log.
@@ -217,7 +199,11 @@ mod tests {
     fn production_wants_its_own_name_and_a_reason() {
         let production = pipeline(true, false);
         let check = |authority| production.with_authority(authority).check_write("publish");
-        assert!(check(Authority::default()).is_err());
+        let refused = check(Authority::default()).unwrap_err();
+        assert_eq!(
+            refused.hint(),
+            "confirm it by name, with the reason: --confirm example --reason TEXT"
+        );
         assert!(check(authority("other", "why")).is_err());
         assert!(check(authority("example", "")).is_err());
         assert!(check(authority("example", "why")).is_ok());

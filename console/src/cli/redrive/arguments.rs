@@ -66,9 +66,9 @@ JSON output: {\"id\", \"journal\", \"state\", \"selected\", \"moved\", \"sent_no
 \"unproved\", \"truncated\", \"errors\": [{\"message_id\", \"error\"}]}. `state` is finished, incomplete
 (messages are left that a resume tries again), cancelled or interrupted; `unknown` may have been
 sent and are still here; `skipped` were left out by the plan, `would_be_lost` of them because they
-would be lost; `duplicates` counts those of `stored` that have no record of their own; `waiting`
-were not tried; `dead_again` failed again; `stored`, `duplicates`, `dead_again` and `unproved` are
-null where nothing was looked up.
+would be lost (null where a redrive is resumed); `duplicates` counts those of `stored` that have no
+record of their own; `waiting` were not tried; `dead_again` failed again; `stored`, `duplicates`,
+`dead_again` and `unproved` are null where nothing was looked up.
 With --dry-run: {\"id\", \"planned\", \"sendable\", \"skipped\": [..], \"missing\": [..], \"letters\":
 [{\"message_id\", \"verdict\", \"failure\", \"is_edited\", \"bytes\", \"attributes\", \"problem\"}]}, and
 nothing is written.

@@ -142,9 +142,11 @@ pub(crate) async fn resume(
         session.output.note(&format!(
             "redrive {id} is finished: see `redrive report {id}`"
         ));
+        let outcome = outcome.with_skipped(&state.plan().skipped);
         return outcome.report(session, Exit::Done);
     }
     let plan = state.plan();
+    let skipped = plan.skipped.clone();
     let kind = plan.kind();
     operations::check_permission(&session.pipeline, kind)?;
     plan.check_pipeline(&session.pipeline)?;
@@ -166,5 +168,5 @@ pub(crate) async fn resume(
     // Without their handles on record, the leases of a process that crashed are waited for.
     let settings = Settings::of(options, RunOptions::default().search_patience);
     let outcome = execute(session, journal, &[], settings, interrupt).await?;
-    outcome.report(session, Exit::Done)
+    outcome.with_skipped(&skipped).report(session, Exit::Done)
 }

@@ -17,7 +17,7 @@ use crate::text::{in_words, messages_in_words};
 use pipeline::printable;
 use redrive::fact::Proof;
 use redrive::operations::history::Status;
-use redrive::{Kind, MessageOutcome, MessageReport, RedriveError, Replacement, Report};
+use redrive::{Kind, MessageOutcome, MessageReport, RedriveError, Replacement, Report, Skipped};
 
 /// What a run did.
 #[derive(Debug, Default, Serialize)]
@@ -31,8 +31,8 @@ pub(crate) struct Outcome {
     unknown: usize,
     not_sent: usize,
     skipped: usize,
-    /// Of these, messages whose events would be lost if they were sent.
-    would_be_lost: usize,
+    /// Of these, messages whose events would be lost if they were sent; `None` where it was not recorded.
+    would_be_lost: Option<usize>,
     waiting: usize,
     stored: Option<usize>,
     /// Of these, messages without a record of their own.
@@ -109,6 +109,7 @@ impl Outcome {
             journal: Some(journal.to_owned()),
             state: Status::of_ending(report.ending, counts.left()).as_str(),
             selected: report.planned,
+            would_be_lost: Some(0),
             moved: counts.moved,
             sent_not_deleted: counts.sent_not_deleted,
             unknown: counts.unknown + counts.intended,
@@ -135,25 +136,33 @@ impl Outcome {
     pub(crate) fn nothing() -> Self {
         Self {
             state: Status::Finished.as_str(),
+            would_be_lost: Some(0),
             ..Self::default()
         }
     }
 
     /// Adds the messages that were selected and not planned.
     pub(crate) fn with_draft(mut self, draft: &Draft) -> Self {
-        let skipped = &draft.plan.skipped;
+        self = self.with_skipped(&draft.plan.skipped);
         self.selected = draft.selected;
-        self.skipped = skipped.len();
-        self.would_be_lost = draft.would_be_lost;
+        self.would_be_lost = Some(draft.would_be_lost);
         self.expected_duplicates = draft.plan.expected_duplicates();
         self.replacement = draft.plan.replacement();
-        self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
         self.truncated = draft.is_truncated;
         self.errors
             .extend(draft.missing.iter().map(|message_id| MessageError {
                 message_id: message_id.clone(),
                 error: NOT_FOUND.to_owned(),
             }));
+        self
+    }
+
+    /// Adds the messages that the plan left out. A plan does not record why in a form that can be counted.
+    pub(crate) fn with_skipped(mut self, skipped: &[Skipped]) -> Self {
+        self.selected += skipped.len();
+        self.skipped = skipped.len();
+        self.skipped_in_words = by_verdict(skipped.iter().map(|message| message.verdict));
+        self.would_be_lost = skipped.is_empty().then_some(0);
         self
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use event::{EventKey, FailureCode, unwrap_envelope};
 use pipeline::model::{DeadLetter, Reason};
-use pipeline::text::{count, counted, is_or_are};
+use pipeline::text::{in_words, is_or_are};
 use pipeline::{Hidden, Pipeline};
 use serde::Deserialize;
 use tokio::task::JoinHandle;
@@ -130,11 +130,11 @@ fn not_searched(number: u64, holding: &Holding) -> String {
         0 => String::new(),
         leaving => format!(
             ", of which up to {} {} being redriven or deleted,",
-            count(leaving),
+            leaving,
             is_or_are(leaving)
         ),
     };
-    let letters = counted(number, &format!("{other}dead letter"));
+    let letters = in_words(number, &format!("{other}dead letter"));
     format!(
         "not searched: a search receives the {letters} that the queue has by its approximate count{leaving} which \
          hides them from others for a while and counts as a receive of each"
@@ -145,7 +145,7 @@ fn add_held(holding: &Holding, findings: &mut Findings) {
     let extent = match holding.total() {
         0 => return,
         1 => "the one that the console holds".to_owned(),
-        total => format!("the {} that the console holds", count(total as u64)),
+        total => format!("the {total} that the console holds"),
     };
     findings.searched(Place::DeadLetters, extent);
 }
@@ -286,13 +286,13 @@ async fn receive_all(
     let hidden = walk.leases.release_all().await;
     let is_complete = ended? && walk.truncation().is_none();
     let mut findings = Findings::default();
-    let extent = format!("{} received and released", count(received.len() as u64));
+    let extent = format!("{} received and released", received.len());
     findings.searched(Place::DeadLetters, extent);
     add_held(holding, &mut findings);
     if !is_complete {
         let reason = format!(
             "more are there than were seen: at most {}, within {} s",
-            count(MESSAGES_MAX as u64),
+            MESSAGES_MAX,
             SEARCH_LIMIT.as_secs()
         );
         findings
@@ -331,10 +331,7 @@ fn elsewhere_in_words(elsewhere: usize, holding: &Holding) -> String {
         0 => "others",
         _ => "others, or being redriven or deleted,",
     };
-    format!(
-        "{} received by {whose} could not be seen",
-        count(elsewhere as u64)
-    )
+    format!("{} received by {whose} could not be seen", elsewhere)
 }
 
 /// Receives until there are no more, and keeps those of the event.
@@ -355,7 +352,7 @@ fn hidden_gap(hidden: Hidden) -> Option<Gap> {
     let until = hidden.until.filter(|_| hidden.messages_max > 0)?;
     let reason = format!(
         "up to {} of them could not be released, and stay hidden from others until {}",
-        count(hidden.messages_max as u64),
+        hidden.messages_max,
         moment(until)
     );
     Some(Gap::failed(Place::DeadLetters, reason))
@@ -485,7 +482,7 @@ fn death(message: &DeadLetter) -> String {
         "dead letter {}: {}{moved}; received {} since, mostly by this console; SQS deletes it at {}",
         message.message_id,
         why(message),
-        pipeline::text::in_words(u64::from(message.receive_count), "time"),
+        in_words(u64::from(message.receive_count), "time"),
         moment(message.expires_at)
     )
 }

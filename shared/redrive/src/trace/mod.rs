@@ -111,6 +111,8 @@ pub async fn trace(
 struct Read {
     stored: StoredAnswer,
     queue: Result<QueueSnapshot, String>,
+    /// When it answered.
+    queue_at: DateTime<Utc>,
     letters: LettersAnswer,
     journals: JournalAnswer,
     audit: AuditAnswer,
@@ -155,9 +157,13 @@ async fn read(
     let files = Files::of(pipeline, folders, key, Vec::new());
     let audit = files.read(|folders, sought| audit::search(folders.state(), sought));
     // The futures of the AWS clients are large.
-    let ((stored, mut logs), queue, (letters, journals, of_requests), audit) = tokio::join!(
+    let queue = async {
+        let queue = within(QUEUE_LIMIT, pipeline.queue_state(QueueRole::Source)).await;
+        (queue, Utc::now())
+    };
+    let ((stored, mut logs), (queue, queue_at), (letters, journals, of_requests), audit) = tokio::join!(
         Box::pin(stored_then_its_batch),
-        Box::pin(within(QUEUE_LIMIT, pipeline.queue_state(QueueRole::Source))),
+        Box::pin(queue),
         Box::pin(letters_then_journals),
         audit,
     );
@@ -167,6 +173,7 @@ async fn read(
     Read {
         stored,
         queue,
+        queue_at,
         letters,
         journals,
         audit,
@@ -236,7 +243,7 @@ impl Read {
         known.extend(self.audit.known);
         known.extend(named(&findings.facts));
         let has_record = matches!(self.stored.ledger, Ledger::Record { .. });
-        add_queue(&self.queue, traced_at, has_record, &mut findings);
+        add_queue(&self.queue, self.queue_at, has_record, &mut findings);
         let evidence = Evidence {
             ledger: self.stored.ledger,
             letters: self.letters.letters,
@@ -325,7 +332,7 @@ fn unrecorded(facts: &[TraceFact], are_logs_read: bool) -> Vec<Gap> {
     let has = |hop| facts.iter().any(|fact| fact.hop == hop);
     let published = (
         Place::AuditLog,
-        "who published it and when: SNS keeps no record, and this machine's audit log has no publication of it",
+        "who published it and when: SNS keeps no record, and this machine's audit log names no publication of it",
     );
     let queued = (
         Place::Queue,

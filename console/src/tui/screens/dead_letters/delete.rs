@@ -19,9 +19,9 @@ impl DeadLetters {
     /// Asks for the queue's name before the marked messages, else the group, else the selected
     /// message are deleted.
     pub(super) fn begin_delete(&mut self, context: &mut UpdateContext<'_>) {
-        let refusal = if context.environment.read_only {
-            let name = visible(&context.environment.name);
-            Some(format!("{name} is read-only: no deletions"))
+        let change_refusal = context.change_refusal("no deletions");
+        let refusal = if change_refusal.is_some() {
+            change_refusal
         } else if !self.moving.is_empty() || context.is_resuming || self.deletion.is_some() {
             Some("a redrive or a deletion is in progress already".to_owned())
         } else {

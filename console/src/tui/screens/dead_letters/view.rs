@@ -137,7 +137,7 @@ impl DeadLetters {
             let fewer = count(fewer);
             return vec![
                 format!(
-                    "{received} received, the queue has about {fewer}: others may have deleted the rest · {left} min left; R releases now"
+                    "{received} received, the queue has about {fewer}: the rest may have been deleted · {left} min left; R releases now"
                 ),
                 format!("{received} received, the queue has about {fewer} · {left} min left"),
                 format!("{received} received, {fewer} in the queue"),

@@ -93,10 +93,17 @@ impl Freshness {
     pub(super) fn of_rate(rate: Option<Rate>, context: &ScreenContext<'_>) -> Self {
         let freshness = Self::of_history(context);
         match rate {
-            None => Self {
-                tone: Tone::Muted,
-                ..freshness
-            },
+            None => {
+                let mut notes = freshness.notes;
+                // After an outage the newest periods may have no value.
+                if notes.is_empty() && context.pipeline.history.value().is_some() {
+                    notes.push("no rate in the newest metrics".to_owned());
+                }
+                Self {
+                    tone: Tone::Muted,
+                    notes,
+                }
+            }
             Some(rate) if rate.is_old && freshness.is_fresh() => Self {
                 tone: Tone::Muted,
                 notes: vec![as_of(rate.until, context), why_old(rate.until, context)],

@@ -134,9 +134,8 @@ impl Probes {
     }
 
     fn want(&mut self, wanted: Wanted, context: &mut UpdateContext<'_>) {
-        if context.environment.read_only {
-            let name = visible(&context.environment.name);
-            context.notify(Tone::Warning, format!("{name} is read-only: no probes"));
+        if let Some(refusal) = context.change_refusal("no probes") {
+            context.notify(Tone::Warning, refusal);
         } else if self.probing.is_loading() && wanted == Wanted::Once {
             context.notify(Tone::Muted, "a probe is under way");
         } else if context.environment.is_production {

@@ -1,7 +1,7 @@
 //! The event that was sent last, and how far it came.
 //!
 //! Invariant: every answer belongs to this event; a failed request never ends the search before
-//! its time.
+//! its time, and the time in which no request was answered is not counted, [`OUTAGE_MAX`] at most.
 
 use chrono::{DateTime, Duration, Utc};
 use event::EventKey;
@@ -13,6 +13,8 @@ use pipeline::model::{Published, TraceState};
 
 /// How long an event is searched for.
 pub(super) const LOOK_FOR: Duration = Duration::seconds(60);
+/// How much longer, where look-ups failed meanwhile.
+const OUTAGE_MAX: Duration = Duration::minutes(10);
 /// How often a valid event is searched for at first.
 const LOOK_EVERY: Duration = Duration::milliseconds(300);
 /// How often later, and for events that will be rejected: each of these searches receives dead
@@ -52,6 +54,8 @@ pub(super) struct Sent {
     hidden: Option<(usize, DateTime<Utc>)>,
     /// When the operator last wanted it to be looked for.
     asked_at: Option<DateTime<Utc>>,
+    /// When this search began.
+    looked_from: Option<DateTime<Utc>>,
 }
 
 impl Sent {
@@ -82,12 +86,14 @@ impl Sent {
             is_given_up: false,
             hidden: None,
             asked_at: None,
+            looked_from: None,
         }
     }
 
     /// The acknowledgement came, or did not.
     pub(super) fn acknowledged(&mut self, context: &mut UpdateContext<'_>) {
         self.until = context.now + LOOK_FOR;
+        self.looked_from = Some(context.now);
         self.look(context);
     }
 
@@ -105,6 +111,7 @@ impl Sent {
     pub(super) fn look_again(&mut self, context: &mut UpdateContext<'_>) {
         self.until = context.now + LOOK_FOR;
         self.asked_at = Some(context.now);
+        self.looked_from = Some(context.now);
         self.is_given_up = false;
         if !self.state.is_loading() {
             self.look(context);
@@ -128,7 +135,13 @@ impl Sent {
 
     /// An answer came. What its search received stays hidden also while later looks receive nothing.
     pub(super) fn traced(&mut self, answer: Answer<TraceState>, now: DateTime<Utc>) {
-        if self.state.settle(answer, now)
+        let is_settled = self.state.settle(answer, now);
+        if is_settled && self.state.error().is_some() {
+            let until = now + LOOK_FOR;
+            let longest = self.looked_from.map(|from| from + LOOK_FOR + OUTAGE_MAX);
+            self.until = longest.map_or(until, |longest| until.min(longest).max(self.until));
+        }
+        if is_settled
             && let Some(TraceState::Searched {
                 messages,
                 hidden_until,

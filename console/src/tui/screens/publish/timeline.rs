@@ -247,7 +247,8 @@ fn pending_lines(
         lines.push(hop.line(theme, width));
         let was_seen = sent.state.error().is_none() && sent.state.value().is_some();
         if !is_refused && was_seen {
-            let text = "a duplicate of an event whose record was erased or has expired is dropped, and has no record";
+            let text = "it may still wait in the queue; a duplicate of an event whose record was erased or has \
+                        expired is dropped, and has no record";
             indented(text, theme.muted(), width, lines);
         }
         let place = match search {

@@ -13,7 +13,7 @@ use super::view;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::event_editor::check::Check;
 use crate::tui::event_editor::editor::{MARGIN, TEXT_BYTES_MAX};
-use crate::tui::format::{count, visible};
+use crate::tui::format::count;
 use crate::tui::keymap::{Action, KeyContext};
 use crate::tui::remote::Remote;
 use crate::tui::request::{Answer, Reply, Request};
@@ -234,10 +234,8 @@ impl Publish {
     }
 
     fn send(&mut self, context: &mut UpdateContext<'_>) {
-        if context.environment.read_only {
-            let name = visible(&context.environment.name);
-            let text = format!("{name} is read-only: no sends");
-            context.notify(Tone::Warning, text);
+        if let Some(refusal) = context.change_refusal("no sends") {
+            context.notify(Tone::Warning, refusal);
             return;
         }
         // The template would replace what is sent.

@@ -161,9 +161,8 @@ fn verdict<'a>(publish: &Publish, context: &ScreenContext<'_>, width: usize) -> 
         Err(failure) => failure_lines(failure, check.line, theme, width),
     };
     let mut pieces = Vec::new();
-    if context.environment.read_only {
-        let text = "read-only: no sends";
-        lines.extend(hanging(Tone::Warning, text, theme, width));
+    if let Some(refusal) = context.change_refusal("no sends") {
+        lines.extend(hanging(Tone::Warning, &refusal, theme, width));
     } else {
         let name = visible(&context.environment.name);
         let key = match publish.mode {

@@ -118,7 +118,8 @@ impl Run {
         let is_all_stored = counts.unproved() == 0 && counts.dead_again == 0;
         if self.own_pause().is_some()
             && !is_all_stored
-            && let Some(end) = self.canary_steps.iter().rfind(|end| **end <= done)
+            // Nothing is sent after a step that was not proved.
+            && let Some(end) = self.canary_steps.iter().find(|end| **end == done)
         {
             self.failed_steps.insert(*end);
         }

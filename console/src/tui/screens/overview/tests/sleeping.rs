@@ -10,7 +10,7 @@ use crate::tui::message::Msg;
 use crate::tui::request::Request;
 use crate::tui::testing::{Harness, environment, now};
 use pipeline::environment::Environment;
-use pipeline::model::{History, Point};
+use pipeline::model::{History, Point, ReadPath};
 
 fn pilot() -> Environment {
     Environment {
@@ -260,7 +260,7 @@ fn age_of_a_backlog_that_is_gone_needs_no_attention() {
     let gone = shown(3, 20);
     assert!(!gone.contains(waited), "{gone}");
     assert!(
-        gone.contains("oldest ≤ 2 min 35 s"),
+        gone.contains("oldest ≤ 155 s"),
         "still true of its time: {gone}"
     );
     assert!(gone.contains("● depth 3"), "{gone}");
@@ -426,4 +426,49 @@ fn health_of_an_api_that_is_asked_seldom_has_its_time() {
     harness.tick();
     let text = harness.text();
     assert!(text.contains("with 503 · as of 1 min 30 s ago"), "{text}");
+}
+
+#[test]
+fn failure_of_what_is_asked_seldom_has_its_time() {
+    let mut harness = awake();
+    Pipeline::healthy().serve(&mut harness, now(), 0);
+    let failing = Pipeline {
+        source: Err(Fault::new("read the queue: no answer")),
+        read_path: ReadPath::Api,
+        tunnel_fault: Some("the tunnel is broken: TargetNotConnected".to_owned()),
+        ..Pipeline::healthy()
+    };
+    failing.serve(&mut harness, now() + Duration::seconds(60), 0);
+    let finding = row(&harness, "source queue:");
+    let times = "no answer · at 11:07:40, asked again at 11:07:50 · last seen";
+    assert!(finding.contains(times), "{finding}");
+    let finding = row(&harness, "TargetNotConnected");
+    assert!(
+        finding.contains("TargetNotConnected · at 11:07:40"),
+        "{finding}"
+    );
+    let mut pauses = start();
+    stored_before(now()).serve(&mut pauses, now(), 0);
+    let failing = Pipeline {
+        totals: Err(Fault::new("count the records: no answer")),
+        ..stored_before(now() + Duration::seconds(60))
+    };
+    failing.serve(&mut pauses, now() + Duration::seconds(60), 0);
+    let finding = row(&pauses, "count the records");
+    assert!(
+        finding.contains("no answer · at 11:07:40 · never seen"),
+        "{finding}"
+    );
+}
+
+#[test]
+fn number_of_the_header_that_is_read_less_often_has_a_time_of_its_own() {
+    let mut harness = awake();
+    for secs in [0, 10, 20, 30] {
+        Pipeline::healthy().serve(&mut harness, now() + Duration::seconds(secs), 0);
+    }
+    let header = row(&harness, "opsconsole");
+    for expected in ["stored 1,204,553 at 11:06:40", "as of 11:07:10 UTC"] {
+        assert!(header.contains(expected), "{expected}: {header}");
+    }
 }

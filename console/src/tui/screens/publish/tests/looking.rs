@@ -27,6 +27,36 @@ fn search_that_received_not_all_dead_letters_says_by_when_it_looked() {
     assert_eq!(harness.count(&TRACE), 0, "no further look receives more");
 }
 
+/// The database did not answer for most of the minute in which the event was looked for.
+#[test]
+fn time_in_which_no_look_up_is_answered_is_not_counted_to_a_limit() {
+    let fails = || Err(refused("look the event up"));
+    let mut harness = with_text(VALID, 160, 45).sent();
+    harness.at(1_100).answer(&TRACE, fails());
+    for second in [30, 58] {
+        harness.at(second * 1_000).tick();
+        harness.at(second * 1_000 + 100).answer(&TRACE, fails());
+    }
+    harness.at(62_000).tick();
+    harness.at(62_100).answer(&TRACE, Ok(TraceState::Pending));
+    let text = harness.text();
+    assert!(text.contains("waiting for 1 min 1 s"), "{text}");
+    harness.at(119_000).tick();
+    let text = harness.text();
+    assert!(text.contains("not there by 11:07:42 UTC"), "{text}");
+    assert!(text.contains("it may still wait in the queue"), "{text}");
+    let mut harness = with_text(VALID, 160, 45).sent();
+    harness.at(1_100).answer(&TRACE, fails());
+    for minute in 1..20 {
+        harness.at(minute * 50_000).tick();
+        if harness.count(&TRACE) > 0 {
+            harness.answer(&TRACE, fails());
+        }
+    }
+    let text = harness.text();
+    assert!(text.contains("could not be looked up"), "{text}");
+}
+
 #[test]
 fn event_that_cannot_be_looked_up_is_not_known_and_not_absent() {
     let fails = || Err(refused("look the event up"));

@@ -613,6 +613,23 @@ fn production_asks_from_the_editor_too() {
 }
 
 #[test]
+fn production_that_was_not_confirmed_is_not_asked_and_the_way_out_is_shown() {
+    let mut harness = with_text(VALID, 80, 24);
+    production(&mut harness);
+    let why = "production is production: start with --confirm production --reason TEXT";
+    harness.model.change_refusal = Some(why.to_owned());
+    let words = harness.text();
+    assert!(
+        words.contains("no sends: production is production"),
+        "{words}"
+    );
+    harness.press('s');
+    assert_ne!(harness.model.key_context(), KeyContext::Confirm);
+    assert_eq!(harness.count(&PUBLISH), 0);
+    assert!(harness.notice().contains(why), "{}", harness.notice());
+}
+
+#[test]
 fn read_only_environment_is_not_asked_to_send() {
     let harness = harness_in(State::ReadOnly, 80, 24);
     assert_eq!(harness.count(&PUBLISH), 0);

@@ -100,6 +100,26 @@ fn failed_canary_shows_its_reason_and_the_choices() {
     }
 }
 
+/// The database stopped answering after the last step was proved.
+#[test]
+fn step_before_those_that_were_sent_since_did_not_fail() {
+    let (mut harness, to) = begun();
+    let counts = Counts {
+        moved: 12,
+        stored: 8,
+        waiting: 25,
+        ..Counts::default()
+    };
+    let why = "the ledger gave no answer for 5 batches in a row".to_owned();
+    let progress = Progress {
+        command: RunCommand::Pause(Pause::Redrive(why)),
+        ..running(counts)
+    };
+    report(&mut harness, to.id(), progress);
+    let text = harness.text();
+    assert!(text.contains("1 ● → 10 ● → all 37"), "{text}");
+}
+
 #[test]
 fn time_of_a_pause_or_of_a_proof_makes_no_rate() {
     let counts = |moved| Counts {
