@@ -420,11 +420,11 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
     let Some(queue) = pipeline.source_queue.value() else {
         return;
     };
+    let as_of = as_of(&pipeline.source_queue, pipeline.polling.queues, now);
     let (tone, text) =
         if let Some((severity, text)) = rules::oldest_message(queue, pipeline.old_message()) {
             let drain = drain_in_words(pipeline, now);
-            let as_of = as_of(&pipeline.source_queue, pipeline.polling.queues, now);
-            (severity.into(), format!("{text} · {drain}{as_of}"))
+            (severity.into(), format!("{text} · {drain}"))
         } else if let Some(growth) = pipeline.growth(now) {
             let text = format!(
                 "{} grows: {} → {} messages in {}, +{}",
@@ -448,7 +448,7 @@ fn queue_backlog(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec
         };
     findings.push(Finding {
         tone,
-        text,
+        text: format!("{text}{as_of}"),
         advice: "check the errors of the ingest and the database".to_owned(),
         screen: None,
     });

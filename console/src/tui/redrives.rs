@@ -81,6 +81,8 @@ pub(crate) struct DryRun {
     pub(crate) sent: usize,
     /// Of these, those that the ingest would store.
     pub(crate) ready: usize,
+    /// Of these, those that have the same event as an earlier one, and become duplicates.
+    pub(crate) copies: usize,
     /// Bytes that would be sent, as SQS counts them.
     pub(crate) bytes: usize,
     /// Messages that would not be sent.

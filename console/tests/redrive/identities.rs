@@ -143,6 +143,9 @@ async fn two_deliveries_of_one_event_are_moved_and_the_second_is_a_duplicate() {
     let bodies = [0, 0, 1].map(|tag| tagged("twice", &tag.to_string(), tag));
     fixture.add_bodies(&bodies, "timeout").await;
     let messages = fixture.receive().await;
+    let as_they_are = fixture.plan(&messages, PlanOptions::default()).await;
+    let sends = redrive::dry_run(&as_they_are, &messages);
+    assert_eq!(sends.iter().filter(|send| send.is_copy).count(), 1);
     // The copies are edited alike.
     let edits: Vec<_> = messages
         .iter()

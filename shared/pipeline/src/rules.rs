@@ -147,7 +147,13 @@ pub fn api(health: &ApiHealth) -> Option<Finding> {
     (health.status != 200).then(|| Finding {
         severity: Severity::Bad,
         text: format!("the API answers GET /health with {}", health.status),
-        advice: "usual cause: its database".to_owned(),
+        advice: match health.status {
+            500.. => "usual cause: its database",
+            404 => "no such API is there: check api_url in the environment's entry",
+            401 | 403 => "these credentials may not call it, or api_url leads elsewhere",
+            _ => "check that api_url leads to the API of this pipeline",
+        }
+        .to_owned(),
     })
 }
 
@@ -315,6 +321,21 @@ mod tests {
         assert_eq!(left(Some(14 * day)).least_secs, Some(0));
         let late = TimeLeft::of_dead_letter(15 * day, 14 * day, Some(4 * day));
         assert_eq!(late.text(), "in 0 s");
+    }
+
+    #[test]
+    fn database_is_suspected_only_where_the_api_itself_failed() {
+        let advice = |status| {
+            let health = ApiHealth {
+                status,
+                latency: std::time::Duration::ZERO,
+            };
+            api(&health).map(|finding| finding.advice)
+        };
+        assert_eq!(advice(200), None);
+        assert!(advice(503).unwrap().contains("its database"));
+        assert!(advice(404).unwrap().contains("check api_url"));
+        assert!(advice(403).unwrap().contains("credentials"));
     }
 
     /// Six periods, each with one dead letter more, of which the second is the first that was observed whole.

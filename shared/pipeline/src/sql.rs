@@ -20,6 +20,9 @@ const CANCEL_LIMIT: Duration = Duration::from_secs(5);
 /// What to do where there is no way to the database.
 const NO_DATABASE_HINT: &str = "SQL goes to the database itself: add database_url to the environment's entry, on AWS with \
                                 a tunnel (`opsconsole env import --help`); `records list` reads by the API";
+/// What to do about a question that the server refuses without a hint of its own.
+const CORRECT_HINT: &str = "correct the question: one statement that reads; the columns are in \
+                            `select * from information_schema.columns where table_name = 'records'`";
 
 impl Pipeline {
     /// Asks the database. `None` where it was cancelled.
@@ -82,15 +85,18 @@ fn refusal(attempt: &Attempt, error: QuestionError) -> PipelineError {
             let refused = attempt.refused(format!("{message}{place}"));
             match hint {
                 Some(hint) => refused.with_hint(&hint),
-                None => refused,
+                None => refused.with_hint(CORRECT_HINT),
             }
         }
         error @ QuestionError::TooSlow(_) => attempt
             .refused(error.to_string())
             .with_hint("narrow it to a range of occurred_at, or give it longer (--timeout)"),
-        error @ (QuestionError::Cancelled | QuestionError::LargeRow { .. }) => {
-            attempt.refused(error.to_string())
-        }
+        error @ QuestionError::Cancelled => attempt
+            .refused(error.to_string())
+            .with_hint("ask it again, or narrow it"),
+        error @ QuestionError::LargeRow { .. } => attempt
+            .refused(error.to_string())
+            .with_hint("choose fewer columns, or a part of the payload"),
         QuestionError::Store(error) if error.is_transient() => {
             attempt.failed(PipelineErrorKind::Unreachable, error.to_string())
         }

@@ -18,8 +18,9 @@ select greatest(leaf.reltuples, pg_stat_get_live_tuples(leaf.oid), 0)::bigint
 from pg_partitioned_table as parent join pg_class as leaf on leaf.oid = parent.partdefid
 where parent.partrelid = 'records'::regclass";
 
-/// Of the hours that upkeep, which runs daily, must have folded: two days have passed since the last of them. It looks
-/// up each hour, so that the work does not depend on the number of counts.
+/// Of the hours that upkeep, which runs daily, must have folded: two days have passed since the last of them. What a
+/// younger database has of them came late, and no run was due. It looks up each hour, so that the work does not depend
+/// on the number of counts.
 const CLOCK_AND_HOURS: &str = "
 select clock_timestamp(),
     count(*) filter (where exists (select from event_counts as c where c.hour = hours.hour)),
@@ -27,7 +28,10 @@ select clock_timestamp(),
         select from event_counts as c where c.hour = hours.hour and c.slot <> 0
     ))
 from generate_series(
-    date_trunc('hour', now(), 'UTC') - interval '4 days',
+    greatest(
+        date_trunc('hour', now(), 'UTC') - interval '4 days',
+        (select date_trunc('hour', min(installed_on), 'UTC') from _sqlx_migrations)
+    ),
     date_trunc('hour', now(), 'UTC') - interval '49 hours',
     interval '1 hour'
 ) as hours (hour)";

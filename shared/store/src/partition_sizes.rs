@@ -22,7 +22,7 @@ pub async fn partition_sizes(
 ) -> Result<(Vec<PartitionSize>, i64), StoreError> {
     let question = sqlx::query_as(
         "select leaf.relname::text, pg_get_expr(leaf.relpartbound, leaf.oid),
-             greatest(leaf.reltuples, 0)::bigint, pg_total_relation_size(leaf.oid),
+             greatest(leaf.reltuples, pg_stat_get_live_tuples(leaf.oid), 0)::bigint, pg_total_relation_size(leaf.oid),
              count(*) over ()
          from pg_partition_tree('records') as tree
          join pg_class as leaf on leaf.oid = tree.relid

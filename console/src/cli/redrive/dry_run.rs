@@ -96,8 +96,17 @@ fn in_text(plan: &Plan, sends: &[PlannedSend], sendable: usize) -> String {
                     ", {} expected",
                     in_words(count as u64, "duplicate")
                 )),
-            replacing(sends),
+            copies(plan, sends) + &replacing(sends),
         ),
+    }
+}
+
+/// `, 2 of them duplicates of others`; a replay counts them among the duplicates that it expects.
+fn copies(plan: &Plan, sends: &[PlannedSend]) -> String {
+    let copies = sends.iter().filter(|send| send.is_copy).count();
+    match plan.expected_duplicates() {
+        None if copies > 0 => format!(", {copies} of them duplicates of others"),
+        Some(_) | None => String::new(),
     }
 }
 

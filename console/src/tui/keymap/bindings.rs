@@ -78,7 +78,7 @@ pub(crate) const BINDINGS: &[Binding] = &[
     bind!(
         Action::Earlier,
         [K::plain(KeyCode::Left)],
-        "read the values of an earlier moment",
+        "read the values of an earlier time",
         2,
         Place::Some(OVERVIEW)
     ),

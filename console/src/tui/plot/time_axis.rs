@@ -113,15 +113,25 @@ fn cursor_label(moment: DateTime<Utc>, window: Window, marks: &[Mark]) -> Option
     let changes: Vec<_> = beside
         .map(|mark| format!("{} {} {}", mark.sign, clock(mark.at), mark.text))
         .collect();
-    let is_long = window.until() - window.from > Duration::hours(24);
-    let time = if is_long {
-        moment.format("%b %d %H:%M").to_string()
-    } else {
-        clock(moment)
-    };
+    let time = cursor_time(moment, window);
     let text = format!(" {} ", [vec![time], changes].concat().join(" · "));
     let text = fit(&text, usize::from(window.columns));
     Some(centred(column, text, window))
+}
+
+/// The time that a column stands for: where that is more than a minute, with its end, because a column has the average or
+/// the greatest value of all of it.
+fn cursor_time(moment: DateTime<Utc>, window: Window) -> String {
+    if window.column() <= Duration::minutes(1) {
+        return clock(moment);
+    }
+    let end = moment + window.column();
+    let form = if window.until() - window.from > Duration::hours(24) {
+        "%b %d %H:%M"
+    } else {
+        "%H:%M"
+    };
+    format!("{} to {}", moment.format(form), end.format("%H:%M"))
 }
 
 /// A text around a column, moved into the window.
@@ -209,6 +219,19 @@ mod tests {
             drawn(week, &[], None),
             "   UTC └─────────Nov 23──────────Nov 25──────────Nov 27─────────"
         );
+    }
+
+    #[test]
+    fn cursor_on_a_column_of_minutes_names_all_of_its_time() {
+        let week = Window::ending(at("2026-11-28T11:06:39Z"), Duration::days(7), 150);
+        let column = week.start_of(100);
+        let axis = drawn(week, &[], Some(column));
+        let end = (column + week.column()).format("%H:%M");
+        let expected = format!(" {} to {end} ", column.format("%b %d %H:%M"));
+        assert!(axis.contains(&expected), "{expected}: {axis}");
+        let hour = Window::ending(at("2026-11-28T11:06:39Z"), Duration::hours(1), 100);
+        let axis = drawn(hour, &[], Some(hour.start_of(50)));
+        assert!(!axis.contains(" to "), "{axis}");
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub(super) async fn dry_run(
         } else {
             dry.sent += 1;
             dry.ready += usize::from(send.verdict == event::Verdict::Ready);
+            dry.copies += usize::from(send.verdict == event::Verdict::Ready && send.is_copy);
             dry.bytes += send.bytes;
         }
     }

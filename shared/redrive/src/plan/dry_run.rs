@@ -30,6 +30,9 @@ pub struct PlannedSend {
     /// The record that it would replace, if it is the stored one then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaces: Option<RecordId>,
+    /// Whether an earlier message of the plan has the same event, so that this one becomes a duplicate.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_copy: bool,
     /// Size by which SQS counts, in bytes.
     pub bytes: usize,
     /// Names of the attributes that would be sent too.
@@ -87,6 +90,7 @@ impl<'a> DryRun<'a> {
         let bytes_max = self.plan.batch_bytes_max();
         let event = SentEvent::of(&original.body, body, original.named_record());
         let replaced = event.as_ref().and_then(SentEvent::replaced_record);
+        let mut is_copy = false;
         let problem = if body_sha256(&original.body) != entry.body_sha256 {
             Some("its body is not the one that was planned".to_owned())
         } else if bytes > bytes_max {
@@ -94,7 +98,11 @@ impl<'a> DryRun<'a> {
         } else {
             event.filter(|_| entry.is_to_be_stored()).and_then(|event| {
                 match self.claims.claim(index, &event) {
-                    Claim::Own | Claim::Copy(_) => None,
+                    Claim::Own => None,
+                    Claim::Copy(_) => {
+                        is_copy = true;
+                        None
+                    }
                     Claim::Taken(holder) => {
                         let holder = self.plan.entries.get(holder)?;
                         Some(taken_reason(&event.key, &holder.message_id))
@@ -113,6 +121,7 @@ impl<'a> DryRun<'a> {
             verdict,
             failure,
             is_edited: entry.edit.is_some(),
+            is_copy,
             bytes,
             replaces: entry
                 .replaces
@@ -148,6 +157,7 @@ fn not_sent(entry: &PlanEntry, problem: String) -> PlannedSend {
         message_id: entry.message_id.clone(),
         verdict: entry.verdict,
         failure: None,
+        is_copy: false,
         is_edited: entry.edit.is_some(),
         replaces: None,
         bytes: 0,

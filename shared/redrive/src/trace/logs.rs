@@ -247,6 +247,11 @@ fn batches(read: LogRead, stored_at: DateTime<Utc>, open_until: Option<DateTime<
             );
             findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
         }
+        ([], None) => {
+            let reason = "which invocation stored it: the log has no batch that was being handled then; it may not \
+                          reach back so far";
+            findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
+        }
         ([line], None) => findings.facts.push(TraceFact {
             at: Some(line.at),
             hop: Hop::Stored,
@@ -373,6 +378,9 @@ mod tests {
         );
         assert_eq!(with(&[it, batch(5_300, 2, 900)]), (None, 1));
         assert_eq!(with(&[]), (None, 1));
+        let found = batches(read(others.to_vec()), at(5_000), None);
+        let reason = &found.gaps[0].reason;
+        assert!(reason.contains("may not reach back so far"), "{reason}");
     }
 
     #[test]

@@ -504,6 +504,17 @@ async fn inspection_sees_where_partitions_end_and_what_upkeep_has_left() {
         .execute(pool)
         .await
         .unwrap();
+    let young = store::inspect(pool).await.unwrap();
+    let hours = (young.counted_hours, young.unfolded_hours);
+    assert_eq!(
+        hours,
+        (0, 0),
+        "no daily run was due since the first migration"
+    );
+    sqlx::query("update _sqlx_migrations set installed_on = installed_on - interval '9 days'")
+        .execute(pool)
+        .await
+        .unwrap();
     let seen = store::inspect(pool).await.unwrap();
     let covered = seen.covered_until.unwrap() - now;
     assert!(

@@ -16,7 +16,7 @@ pub(super) struct Group {
     pub(super) key: GroupKey,
     pub(super) messages: usize,
     pub(super) ready: usize,
-    /// First send of the oldest and of the newest one.
+    /// First send of the oldest and of the newest one that are counted; of any where none is.
     pub(super) sent_at: (DateTime<Utc>, DateTime<Utc>),
     pub(super) trend: Trend,
 }
@@ -81,8 +81,14 @@ impl Grouping {
                 trend: Trend::default(),
             });
             let is_found = is_found(message);
-            group.messages += usize::from(is_found);
-            group.ready += usize::from(is_found && is_ready(message));
+            if !is_found {
+                continue;
+            }
+            if group.messages == 0 {
+                group.sent_at = (message.sent_at, message.sent_at);
+            }
+            group.messages += 1;
+            group.ready += usize::from(is_ready(message));
             let (first, last) = group.sent_at;
             group.sent_at = (first.min(message.sent_at), last.max(message.sent_at));
             group.trend.add(message.sent_at, now);

@@ -16,7 +16,7 @@ use super::freshness::Freshness;
 use crate::tui::context::{ScreenContext, UpdateContext};
 use crate::tui::fault::Fault;
 use crate::tui::format::{
-    UNKNOWN, age_secs, count, count_or_unknown, short_span_secs, span_secs, visible,
+    UNKNOWN, age_secs, clock, count, count_or_unknown, short_span_secs, span_secs, visible,
 };
 use crate::tui::handover::Handover;
 use crate::tui::keymap::Action;
@@ -365,6 +365,10 @@ fn draw_budgets(context: &ScreenContext<'_>, canvas: &mut Frame<'_>, area: Rect)
         "what may still go wrong in 30 days".to_owned(),
         theme.muted(),
     )];
+    let is_fresh = freshness.is_fresh();
+    let read_at = context.pipeline.old_budgets(context.now);
+    let read_at = read_at.filter(|_| is_fresh);
+    pieces.extend(read_at.map(|at| (format!("at {}", clock(at)), theme.muted())));
     let notes = freshness.notes.into_iter();
     pieces.extend(notes.map(|note| (note, theme.tone(Tone::Warning))));
     let mut lines = vec![titled("Error budgets", pieces, theme, area.width)];

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::sql_value::{is_number, shown};
-use crate::tui::format::{age_secs, count, counted, fit, span_secs, visible};
+use crate::tui::format::{age_secs, clock, count, counted, fit, span_secs, visible};
 use crate::tui::layout::{area_rows, take_rows};
 use crate::tui::lines::{hanging, left, right, titled};
 use crate::tui::list::ListState;
@@ -135,6 +135,10 @@ impl SqlPane {
                 ),
             };
             pieces.push((place, theme.strong()));
+            if let Some(fetched) = self.answer.fetched() {
+                let at = format!("at {} UTC", clock(fetched.fetched_at));
+                pieces.push((at, theme.muted()));
+            }
             match answer.cut {
                 None => {}
                 Some(Cut::Rows) => {

@@ -212,8 +212,15 @@ fn dry_lines(review: &Review, context: &ScreenContext<'_>, width: usize) -> Vec<
         return Vec::new();
     };
     let mut lines = Vec::new();
+    let copies = match dry.copies {
+        0 => String::new(),
+        copies => format!(
+            ", {} of them as duplicates of others here",
+            count(copies as u64)
+        ),
+    };
     let text = format!(
-        "dry run done: {} would be sent, {}, {} {}",
+        "dry run done: {} would be sent, {}, {} {}{copies}",
         count(dry.sent as u64),
         size(dry.bytes),
         if dry.ready == dry.sent && dry.sent > 0 {

@@ -226,6 +226,12 @@ impl Redrives {
         let theme = context.theme;
         let (tone, label) = ending_look(past);
         let what = match past.ended() {
+            Some(Ending::Finished) if past.counts.left() > 0 && is_only_undeleted(&past.counts) => {
+                format!(
+                    ": {} not seen deleted, which a resume looks for",
+                    message_count(past.counts.left())
+                )
+            }
             Some(Ending::Finished) if past.counts.left() > 0 => format!(
                 ": {} left that a resume tries again",
                 message_count(past.counts.left())
@@ -419,4 +425,9 @@ fn numbers(
     }
     let (sent, planned) = (counts.sent() as u64, planned as u64);
     after(&format!("{}/{} sent", count(sent), count(planned))).0
+}
+
+/// Whether all that is left was sent, and may be deleted.
+fn is_only_undeleted(counts: &Counts) -> bool {
+    counts.left() == counts.sent_not_deleted
 }

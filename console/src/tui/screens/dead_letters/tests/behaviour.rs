@@ -4,6 +4,7 @@ use super::fixtures::*;
 use super::*;
 use crate::tui::layout::frame;
 use crate::tui::message::Msg;
+use crate::tui::screens::dead_letters::groups::Grouping;
 use crate::tui::theme::Tone;
 use event::{NamedRecord, RecordId, StoredInstead, Verdict};
 use redrive::{Counts, MessageOutcome};
@@ -419,6 +420,33 @@ fn groups_are_those_of_the_command() {
         of_screen.iter().filter(not_json).count() > 1,
         "{of_screen:?}"
     );
+}
+
+#[test]
+fn group_has_the_ages_of_what_the_search_found() {
+    let messages = [(1, 130), (2, 70), (3, 6)];
+    let messages: Vec<_> = messages
+        .iter()
+        .map(|(number, minutes)| message(*number, Duration::minutes(*minutes), "{ no json"))
+        .collect();
+    let of = |found: &[usize]| {
+        let is_found = |message: &DeadLetter| {
+            let all = messages
+                .iter()
+                .position(|one| one.message_id == message.message_id);
+            found.contains(&all.unwrap())
+        };
+        Grouping::of(&messages, now(), is_found, |_| true)
+            .groups
+            .remove(0)
+    };
+    let ages = |found: &[usize]| {
+        let (first, last) = of(found).sent_at;
+        ((now() - first).num_minutes(), (now() - last).num_minutes())
+    };
+    assert_eq!(ages(&[0, 1, 2]), (130, 6));
+    assert_eq!(ages(&[1]), (70, 70));
+    assert_eq!((of(&[1]).trend.sign(), of(&[2]).trend.sign()), ("↓", "↑"));
 }
 
 /// Its identity is stored, as that of a duplicate is.

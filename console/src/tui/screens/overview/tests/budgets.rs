@@ -1,6 +1,7 @@
 //! The error budgets on the overview: what is known of them, and how often they are read.
 
 use chrono::Duration;
+use crossterm::event::KeyCode;
 
 use super::stage::{Pipeline, State, budget, harness_in, row, served, spent_budgets, start};
 use crate::tui::fault::Fault;
@@ -102,6 +103,14 @@ fn budgets_that_were_read_long_ago_have_their_time() {
     known.serve(&mut harness, now() + Duration::seconds(840), 0);
     assert!(row(&harness, "✖ api-availability").contains("at 11:06:40"));
     assert!(row(&harness, spent).contains("as of 14 min ago"));
+    let is_there = |harness: &Harness| harness.text().contains("Error budgets");
+    for _ in 0..9 {
+        if !is_there(&harness) {
+            harness.code(KeyCode::Tab);
+        }
+    }
+    let title = row(&harness, "Error budgets");
+    assert!(title.contains("at 11:06:40"), "{title}");
 }
 
 #[test]

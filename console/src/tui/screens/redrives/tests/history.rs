@@ -459,6 +459,43 @@ fn finished_redrive_whose_events_were_not_all_found_can_look_again() {
     assert_eq!(harness.count(&RESUME), 1);
 }
 
+/// A purge took them meanwhile: nobody knows that they are left.
+#[test]
+fn messages_that_were_sent_and_not_seen_deleted_are_not_said_to_be_left() {
+    let text = |counts: Counts| {
+        let mut harness = console();
+        harness.press('3');
+        let history = Past {
+            redrives: vec![past(0, 29, counts, Some(Ending::Finished))],
+            ..Past::default()
+        };
+        answer_history(&mut harness, history);
+        harness.code(KeyCode::Enter);
+        harness.screen_text()
+    };
+    let undeleted = Counts {
+        moved: 9,
+        sent_not_deleted: 20,
+        stored: 29,
+        ..Counts::default()
+    };
+    let shown = text(undeleted);
+    assert!(
+        shown.contains("20 messages not seen deleted, which a resume looks for"),
+        "{shown}"
+    );
+    assert!(!shown.contains("messages left"), "{shown}");
+    let shown = text(Counts {
+        moved: 8,
+        unknown: 1,
+        ..undeleted
+    });
+    assert!(
+        shown.contains("21 messages left that a resume tries again"),
+        "{shown}"
+    );
+}
+
 /// By the time of its plan, as after its end.
 #[test]
 fn redrive_has_one_time_while_it_runs_and_afterwards() {

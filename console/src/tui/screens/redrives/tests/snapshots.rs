@@ -193,6 +193,7 @@ fn answer_dry_run(harness: &mut Harness, is_refused: bool) {
     let dry = crate::tui::redrives::DryRun {
         sent: 36,
         ready: 6,
+        copies: 0,
         bytes: 21_000,
         unsendable: 1,
         problem: Some("1100000 bytes are more than a queue takes (1048576)".to_owned()),
