@@ -72,15 +72,15 @@ impl Deleted {
         failures.filter(|failure| failure.may_be_deleted).count()
     }
 
-    /// What became of the messages, for the audit log, in the words of the command's JSON: those `unconfirmed` are among
-    /// those `failed`.
+    /// What became of the messages, for the audit log, each counted once: those `unconfirmed` may be deleted, those
+    /// `failed` are not.
     fn counts(&self) -> Vec<(&'static str, usize)> {
+        let unconfirmed = self.unconfirmed();
         let mut counts = vec![
             ("deleted", self.message_ids.len()),
-            ("failed", self.failures.len()),
+            ("failed", self.failures.len() - unconfirmed),
             ("left", self.left),
         ];
-        let unconfirmed = self.unconfirmed();
         if unconfirmed > 0 {
             counts.push(("unconfirmed", unconfirmed));
         }
@@ -247,7 +247,7 @@ mod tests {
             deleted.counts(),
             [
                 ("deleted", 1),
-                ("failed", 3),
+                ("failed", 1),
                 ("left", 4),
                 ("unconfirmed", 2)
             ]
