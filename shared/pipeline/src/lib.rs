@@ -23,6 +23,8 @@ pub mod account;
 pub mod alarm_states;
 mod alarms;
 mod api;
+pub mod api_call;
+pub mod api_document;
 mod api_reads;
 mod api_token;
 pub mod audit;

@@ -119,17 +119,21 @@ pub struct ApiHealth {
     pub latency: Duration,
 }
 
-/// Response of the API to a GET request.
+/// Response of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiAnswer {
     /// HTTP status.
     pub status: u16,
-    /// Time to the complete response.
+    /// Time from the request, authorised, to the complete response.
     pub latency: Duration,
     /// `Content-Type`, if present.
     pub content_type: Option<String>,
+    /// Names and values of the headers; they may have characters that control a terminal.
+    pub headers: Vec<(String, String)>,
     /// The body as text, at most [`super::API_BODY_BYTES_MAX`].
     pub body: String,
+    /// Whether the body was longer.
+    pub is_cut: bool,
 }
 
 /// Value of a message attribute, with the type name of SQS.

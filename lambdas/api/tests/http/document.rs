@@ -269,6 +269,27 @@ async fn gateway_has_a_route_for_each_operation() {
     }
 }
 
+/// The console has the document with it, for an API that does not show its own.
+#[tokio::test]
+async fn document_of_the_console_is_this_one() {
+    let (_database, router) = filled(0).await;
+    let document = Document::of(&router).await;
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../shared/pipeline/src/api_document/openapi.json"
+    );
+    let mut text = serde_json::to_string_pretty(&document.root).unwrap();
+    text.push('\n');
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        std::fs::write(path, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(path).unwrap();
+    assert!(
+        kept == text,
+        "{path} is not what the handlers generate: UPDATE_OPENAPI=1 writes it again"
+    );
+}
+
 #[tokio::test]
 async fn references_inside_the_document_resolve() {
     fn references(value: &Value, found: &mut Vec<String>) {
