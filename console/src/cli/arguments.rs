@@ -9,6 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use export::Target;
+use pipeline::api_call::CALLS_MAX;
 
 use super::account::arguments::{AccountArguments, EXAMPLES as ACCOUNT_EXAMPLES};
 use super::dlq::arguments::{DlqCommand, EXAMPLES as DLQ_EXAMPLES};
@@ -80,9 +81,14 @@ const API_EXAMPLES: &str = "\
 Examples:
   opsconsole api get /health
   opsconsole api get '/v1/records?limit=1'
+  opsconsole api get '/v1/records?limit=1' --repeat 20
+  opsconsole api get '/v1/records?limit=1' --curl
 
 JSON output: {\"status\", \"latency_ms\", \"body\"}; the body is JSON if the response is JSON, else
-text. A status of 400 or more ends with exit code 1.";
+text. A status of 400 or more ends with exit code 1.
+With --repeat: {\"calls\", \"unanswered\", \"statuses\", \"latency_ms\"}; latency_ms has \"min\", \"p50\",
+\"p95\", \"p99\" and \"max\" (nearest rank). With --curl: {\"command\", \"before\"}; nothing is sent, and
+no secret is in it.";
 
 const ENV_EXAMPLES: &str = "\
 Examples:
@@ -334,6 +340,13 @@ pub enum ApiCommand {
         /// Path with its query, like '/v1/records?limit=1'
         #[arg(value_parser = api_path)]
         path: String,
+        /// Send it so often, one after the other, and print the percentiles of the latencies [1 to 100]
+        #[arg(long, value_name = "N", conflicts_with = "curl",
+            value_parser = clap::value_parser!(u32).range(1..=i64::from(CALLS_MAX)))]
+        repeat: Option<u32>,
+        /// Print the curl command that sends it, instead of sending it
+        #[arg(long)]
+        curl: bool,
     },
 }
 

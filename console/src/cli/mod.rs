@@ -207,8 +207,8 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Cost => unless(&mut interrupt, cost::run(session)).await,
         Command::Lint(asked) => unless(&mut interrupt, lint::run(session, &asked)).await,
         Command::Records(asked) => unless(&mut interrupt, records::run(session, asked)).await,
-        Command::Api(asked) => unless(&mut interrupt, api::run(session, asked)).await,
         // These must finish running work after a signal, so they handle signals themselves.
+        Command::Api(asked) => api::run(session, asked, &mut interrupt).await,
         Command::Logs(asked) => logs::run(session, asked, &mut interrupt).await,
         Command::Trace(asked) => trace::run(session, asked, &mut interrupt).await,
         Command::Sql(asked) => sql::run(session, asked, &mut interrupt).await,

@@ -110,6 +110,8 @@ fn token_is_nowhere_to_be_seen() {
         &["records", "list"],
         &["status"],
         &["api", "get", "/v1/records"],
+        &["api", "get", "/v1/records", "--repeat", "2"],
+        &["api", "get", "/v1/records", "--curl"],
         &["env", "list"],
     ] {
         for form in ["table", "json"] {

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::completions;
+use crate::support::configuration::{NOBODY, environment_at};
 use crate::support::harness::LIMIT;
 use crate::support::program::{Answer, Program};
 use crate::support::queues::{Queues, receive_dead_letters, release_dead_letters, text};
@@ -407,6 +408,51 @@ fn failed_answer_of_the_api_exits_with_1_and_is_shown() {
     assert!(answer["body"].is_object(), "{answer}");
     let health = deployed.run(&["api", "get", "/health"]);
     assert_eq!(health.code, 0, "{health:?}");
+}
+
+#[test]
+fn repeated_call_is_counted_by_status_with_its_percentiles() {
+    let deployed = deployed();
+    let types = ["api", "get", "/v1/types", "--repeat", "5"];
+    let sum = deployed.json(&types);
+    assert_eq!(sum["calls"], 5);
+    assert_eq!(sum["unanswered"], 0);
+    assert_eq!(sum["statuses"], json!({"200": 5}));
+    let names = ["min", "p50", "p95", "p99", "max"];
+    let took = names.map(|name| sum["latency_ms"][name].as_f64().unwrap());
+    assert!(took[0] > 0.0 && took.is_sorted(), "{took:?}");
+    let shown = deployed.run(&types);
+    assert!(shown.stdout.starts_with("200           5\n"), "{shown:?}");
+    let wrong = ["api", "get", "/v1/records?limit=0", "--repeat", "2"];
+    let (code, sum) = deployed.program.json(&wrong);
+    assert_eq!((code, &sum["statuses"]), (1, &json!({"400": 2})));
+}
+
+#[test]
+fn call_is_printed_for_curl_and_not_sent() {
+    let deployed = deployed();
+    let get = ["api", "get", "/v1/records?type=it%27s&limit=1", "--curl"];
+    let printed = deployed.json(&get);
+    let url = format!(
+        "{}/v1/records?type=it%27s&limit=1",
+        deployed.endpoints.api_url
+    );
+    let words = shell_words::split(printed["command"].as_str().unwrap()).unwrap();
+    assert_eq!(words, ["curl", "--include", &url]);
+    assert_eq!(printed["before"], Value::Null);
+    let out = deployed.run(&["api", "get", "/../x", "--curl"]);
+    assert_eq!(out.code, 2, "{out:?}");
+    let program = Program::new();
+    program.configure(&environment_at("gone", NOBODY, "api_auth = \"iam\"\n"));
+    let signed = program.run(&["api", "get", "/health", "--curl"]);
+    assert_eq!(signed.code, 0, "nothing is sent: {signed:?}");
+    let expected = format!(
+        "curl --include --aws-sigv4 aws:amz:us-east-1:execute-api \
+         --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" \
+         --header \"x-amz-security-token: $AWS_SESSION_TOKEN\" {NOBODY}/health\n"
+    );
+    assert_eq!(signed.stdout, expected);
+    assert!(signed.stderr.contains("export-credentials"), "{signed:?}");
 }
 
 #[test]

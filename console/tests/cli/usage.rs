@@ -87,6 +87,14 @@ fn wrong_usage_exits_with_2_and_shows_what_is_wrong() {
             "-1 is not in 1..=10000",
         ),
         (vec!["api", "get", "health"], "starts with \"/\""),
+        (
+            vec!["api", "get", "/health", "--repeat", "101"],
+            "101 is not in 1..=100",
+        ),
+        (
+            vec!["api", "get", "/health", "--repeat", "2", "--curl"],
+            "cannot be used with",
+        ),
         (vec!["dlq", "redrive"], "required"),
         (
             vec!["dlq", "list", "--where", ".data |"],
@@ -168,6 +176,7 @@ fn unreachable_pipeline_exits_with_3_and_unknown_is_null() {
         vec!["dlq", "export", "messages.jsonl"],
         vec!["records", "list"],
         vec!["api", "get", "/health"],
+        vec!["api", "get", "/health", "--repeat", "3"],
     ] {
         let answer = program.run(&arguments);
         assert_eq!(answer.code, 3, "{arguments:?}: {answer:?}");
