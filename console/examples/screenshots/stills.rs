@@ -28,6 +28,7 @@ pub(crate) fn take(program: &Path, state: &str, demo: &mut Session, folder: &Pat
     dead_letters(&mut session, folder);
     plan(&mut session, folder);
     records_and_publish(&mut session, folder);
+    api(&mut session, folder);
     session.resize(LOW);
     session.press("6");
     session.wait("the checks of the set-up", STEP, |screen| {
@@ -118,6 +119,22 @@ fn records_and_publish(session: &mut Session, folder: &Path) {
         folder,
         "publish",
         "Publish: one event, followed from the editor to the API",
+    );
+}
+
+fn api(session: &mut Session, folder: &Path) {
+    session.press("0");
+    session.wait_for("of the deployed API", STEP);
+    // The list of records, two of them.
+    session.press("j\rjjjjjjj\r2\r");
+    session.press("s");
+    session.wait_for("200 OK", STEP);
+    session.wait_for("n sends it with cursor", STEP);
+    save(
+        session,
+        folder,
+        "api",
+        "API: a form for each operation, and what it answers",
     );
 }
 

@@ -10,6 +10,8 @@ pub(crate) enum Effect {
     Control(RequestId, RunControl),
     /// Cancel the question in SQL of this request. Its answer shows the result.
     CancelSql(RequestId),
+    /// Cancel the call to the API of this request. Nobody waits for its answer.
+    CancelCall(RequestId),
     /// Lend the terminal to the operator's own editor with this text.
     OpenEditor(String),
     /// Put a text into the clipboard of the terminal (OSC 52).

@@ -67,6 +67,8 @@ pub(crate) fn draw(
         lines.extend(sign_lines(theme, &LIST_SIGNS));
     } else if context == KeyContext::Screen(ScreenId::Overview) {
         lines.extend(sign_lines(theme, &CHART_SIGNS));
+    } else if context == KeyContext::Screen(ScreenId::Api) {
+        lines.extend(sign_lines(theme, &API_SIGNS));
     }
     let height = u16::try_from(lines.len())
         .unwrap_or(u16::MAX)
@@ -130,6 +132,16 @@ const CHART_SIGNS: [(&str, &str); 5] = [
     (
         "│",
         "the moment whose values the titles show; the mouse too",
+    ),
+];
+
+/// What those of the API mean.
+const API_SIGNS: [(&str, &str); 3] = [
+    ("*", "the call needs it"),
+    ("● ○ ▲ ✖", "status 2xx; 3xx; 4xx; 5xx or no answer"),
+    (
+        "of this …",
+        "the document is that of this release, not the API's",
     ),
 ];
 

@@ -264,7 +264,7 @@ mod tests {
         assert_eq!((first.action, first.elsewhere), (Action::Redrive, None));
         let entries = opened(ScreenId::Overview, "publish templ");
         assert_eq!(entries.first().unwrap().action, Action::NextTemplate);
-        assert_eq!(opened(ScreenId::Overview, "api"), []);
+        assert_eq!(opened(ScreenId::Overview, "rdv"), []);
     }
 
     #[test]

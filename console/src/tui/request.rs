@@ -17,13 +17,16 @@ use super::redrives::{Draft, DryRun, Past, RunEnd};
 use super::search::SearchInputs;
 use crate::saved_filters::SavedFilter;
 use pipeline::alarm_states::AlarmState;
+use pipeline::api_call::ApiCall;
+use pipeline::api_document::ApiDocument;
 use pipeline::environment::Environment;
 use pipeline::fleet::FleetRow;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
 use pipeline::long_history::{HistoryPart, LongHistory};
 use pipeline::model::{
-    ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals, TraceState,
+    ApiAnswer, ApiHealth, DeadLetter, History, Published, QueueRole, QueueSnapshot, RecordTotals,
+    TraceState,
 };
 use pipeline::probe::Probe;
 use pipeline::slo::ErrorBudget;
@@ -166,6 +169,10 @@ pub(crate) enum Request {
     Trace(Sought, ReplyTo<TraceState>),
     /// Everything that is known of one event.
     TimeLine(Box<TraceRequest>, ReplyTo<EventTrace>),
+    /// Read the document of the API.
+    ApiDocument(ReplyTo<Box<ApiDocument>>),
+    /// Send a call to the API; `None` where it was cancelled.
+    ApiCall(Box<ApiCall>, ReplyTo<Option<Box<ApiAnswer>>>),
     /// A fresh event (new id, time of now) made from the template with this number.
     Template(usize, ReplyTo<String>),
 }
@@ -253,5 +260,7 @@ pub(crate) enum Reply {
     Probed(Answer<Box<Probe>>),
     Traced(Answer<TraceState>),
     TimeLine(Answer<EventTrace>),
+    ApiDocument(Answer<Box<ApiDocument>>),
+    ApiAnswered(Answer<Option<Box<ApiAnswer>>>),
     Template(Answer<String>),
 }

@@ -285,6 +285,7 @@ fn apply(model: &mut Model, msg: Msg, screen: &mut TerminalSession, sources: &mu
             Effect::Request(request) => sources.start(request),
             Effect::Control(id, change) => sources.control(id, change),
             Effect::CancelSql(id) => sources.cancel_sql(id),
+            Effect::CancelCall(id) => sources.cancel_call(id),
             Effect::OpenEditor(text) => screen.requested_editor = Some(text),
             // A terminal that is gone shows itself at the next frame.
             Effect::Copy(text) => drop(screen.copy(&text)),
@@ -412,6 +413,7 @@ fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
         Effect::Request(_)
         | Effect::Control(..)
         | Effect::CancelSql(_)
+        | Effect::CancelCall(_)
         | Effect::OpenEditor(_)
         | Effect::Copy(_)
         | Effect::Quit => None,

@@ -24,6 +24,8 @@ pub(crate) enum ScreenId {
     Probe,
     /// All environments.
     Fleet,
+    /// Calls to the HTTP API.
+    Api,
 }
 
 impl ScreenId {
@@ -41,6 +43,7 @@ impl ScreenId {
             Self::Logs => "Logs",
             Self::Probe => "Probe",
             Self::Fleet => "Fleet",
+            Self::Api => "API",
         }
     }
 
@@ -82,6 +85,10 @@ impl ScreenId {
             Self::Fleet => {
                 "Shows every environment, the worst first. ⏎ leaves this one and shows the selected one."
             }
+            Self::Api => {
+                "Calls the HTTP API as others do, with a form for what each operation takes, and shows \
+                 what it answers and how fast. Only what reads is sent, and only by a key."
+            }
         }
     }
 
@@ -97,6 +104,7 @@ impl ScreenId {
             Self::Logs => '7',
             Self::Probe => '8',
             Self::Fleet => '9',
+            Self::Api => '0',
         }
     }
 
@@ -118,6 +126,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "123456789");
+        assert_eq!(numbers, "1234567890");
     }
 }

@@ -25,11 +25,13 @@ use super::theme::Theme;
 use super::update::update;
 use super::view::view;
 use crate::saved_filters::SavedFilter;
+use pipeline::api_call::ApiCall;
+use pipeline::api_document::ApiDocument;
 use pipeline::environment::Environment;
 use pipeline::fleet::FleetRow;
 use pipeline::lint::LintReport;
 use pipeline::logs::{LogRead, LogTail};
-use pipeline::model::{DeadLetter, Published, QueueRole, QueueSnapshot, TraceState};
+use pipeline::model::{ApiAnswer, DeadLetter, Published, QueueRole, QueueSnapshot, TraceState};
 use pipeline::probe::Probe;
 use pipeline::{Body, Hidden, RecordNames, SqlAnswer};
 use redrive::Report;
@@ -83,6 +85,8 @@ kind!(PUBLISH: String => Published, Publish(body));
 kind!(PROBE: () => Box<Probe>, Probe());
 kind!(TRACE: Sought => TraceState, Trace(sought));
 kind!(TIME_LINE: Box<TraceRequest> => EventTrace, TimeLine(request));
+kind!(API_DOCUMENT: () => Box<ApiDocument>, ApiDocument());
+kind!(API_CALL: Box<ApiCall> => Option<Box<ApiAnswer>>, ApiCall(call));
 kind!(TEMPLATE: usize => String, Template(number));
 
 /// When every picture is taken, unless a test says otherwise.
@@ -130,7 +134,7 @@ pub(crate) struct Harness {
     pub(crate) requests: Vec<Request>,
     pub(crate) copied: Vec<String>,
     pub(crate) controls: Vec<(RequestId, RunControl)>,
-    /// Questions in SQL that were cancelled.
+    /// Questions in SQL, and calls to the API, that were cancelled.
     pub(crate) cancelled: Vec<RequestId>,
     /// Texts for which the operator's own editor was opened.
     pub(crate) editors: Vec<String>,
@@ -175,7 +179,7 @@ impl Harness {
             match effect {
                 Effect::Request(request) => self.requests.push(request),
                 Effect::Control(id, control) => self.controls.push((id, control)),
-                Effect::CancelSql(id) => self.cancelled.push(id),
+                Effect::CancelSql(id) | Effect::CancelCall(id) => self.cancelled.push(id),
                 Effect::Copy(text) => self.copied.push(text),
                 Effect::OpenEditor(text) => self.editors.push(text),
                 Effect::Quit => {}

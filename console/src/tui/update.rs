@@ -61,7 +61,11 @@ pub(crate) fn update(model: &mut Model, now: DateTime<Utc>, msg: Msg) -> Vec<Eff
             Msg::Tick => on_tick(model, outbox),
             Msg::Reply(reply) => on_reply(model, *reply, outbox),
             Msg::EditorEnded(result) => on(model, outbox, |screens, context| {
-                screens.dead_letters.editor_ended(result, context);
+                if screens.api.awaits_editor() {
+                    screens.api.editor_ended(result, context);
+                } else {
+                    screens.dead_letters.editor_ended(result, context);
+                }
             }),
             Msg::PipelineFailed(failure) => model.pipeline.failure = Some(visible(&failure)),
             Msg::WorkProgress(id, progress) => {
@@ -490,6 +494,12 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Traced(answer) => model.screens.publish.traced(answer, now),
         Reply::TimeLine(answer) => on_time_line(model, outbox, |time_line, _, context| {
             time_line.came(answer, context);
+        }),
+        Reply::ApiDocument(answer) => on(model, outbox, |screens, context| {
+            screens.api.document_came(answer, context);
+        }),
+        Reply::ApiAnswered(answer) => on(model, outbox, |screens, context| {
+            screens.api.answered(answer, context);
         }),
         Reply::Template(answer) => on(model, outbox, |screens, context| {
             screens.publish.template_came(answer, context);

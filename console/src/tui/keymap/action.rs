@@ -111,6 +111,15 @@ pub(crate) enum Action {
     NextLevel,
     /// Read further back.
     LookBack,
+    /// Send a call to the API several times.
+    Repeat,
+    /// Send the call whose answer follows the one that is shown.
+    SendNextPage,
+    /// Show what was sent from here.
+    ShowHistory,
+    CopyCurl,
+    /// Show or hide the headers of an answer.
+    ToggleHeaders,
 }
 
 impl Action {
@@ -152,6 +161,9 @@ impl Action {
                 | Self::Send
                 | Self::ToggleProbes
                 | Self::ProbeOnce
+                | Self::Repeat
+                | Self::SendNextPage
+                | Self::CopyCurl
                 | Self::Pause
                 | Self::CancelRun
                 | Self::Resume

@@ -22,6 +22,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Logs,
     ScreenId::Probe,
     ScreenId::Fleet,
+    ScreenId::Api,
 ];
 const OVERVIEW: &[ScreenId] = &[ScreenId::Overview];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
@@ -35,11 +36,13 @@ const EVENTS: &[ScreenId] = &[
 ];
 const LOGS: &[ScreenId] = &[ScreenId::Logs];
 const PROBE: &[ScreenId] = &[ScreenId::Probe];
+const API: &[ScreenId] = &[ScreenId::Api];
 const WITHOUT_EVENTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::Lint,
     ScreenId::Logs,
     ScreenId::Fleet,
+    ScreenId::Api,
 ];
 const RECORDS: &[ScreenId] = &[ScreenId::Records];
 const PUBLISH: &[ScreenId] = &[ScreenId::Publish];
@@ -51,6 +54,7 @@ const DETAILS: &[ScreenId] = &[
     ScreenId::Lint,
     ScreenId::Logs,
     ScreenId::Fleet,
+    ScreenId::Api,
 ];
 
 macro_rules! bind {
@@ -417,6 +421,70 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "longer interval",
         6,
         Place::Some(PROBE)
+    ),
+    bind!(Action::Send, [K::char('s')], "send", 1, Place::Some(API)),
+    bind!(
+        Action::Edit,
+        [K::char('e')],
+        "edit the value",
+        2,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::SwitchPane,
+        [K::plain(KeyCode::Tab)],
+        "next pane",
+        4,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::SendNextPage,
+        [K::char('n')],
+        "next page",
+        3,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::Repeat,
+        [K::char('r')],
+        "repeat, with percentiles",
+        5,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::CopyCurl,
+        [K::char('c')],
+        "copy as curl",
+        6,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::ShowHistory,
+        [K::char('h')],
+        "history of calls",
+        8,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::ToggleHeaders,
+        [K::char('H')],
+        "headers of the answer",
+        0,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::EditExternally,
+        [K::char('E')],
+        "edit the body in your editor ($EDITOR)",
+        0,
+        Place::Some(API)
+    ),
+    bind!(
+        Action::ClearFilter,
+        [K::char('x')],
+        "clear the form",
+        0,
+        Place::Some(API)
     ),
     bind!(
         Action::Send,
@@ -864,6 +932,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Fleet),
         [K::char('9')],
         "Fleet",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Api),
+        [K::char('0')],
+        "API",
         0,
         Place::Screens
     ),

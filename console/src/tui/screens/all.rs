@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use ratatui::Frame;
 
+use super::api::Api;
 use super::dead_letters::DeadLetters;
 use super::fleet::Fleet;
 use super::lint::Lint;
@@ -29,6 +30,7 @@ pub(crate) struct Screens {
     pub(crate) logs: Logs,
     pub(crate) probe: Probes,
     pub(crate) fleet: Fleet,
+    pub(crate) api: Api,
 }
 
 impl Screens {
@@ -48,6 +50,7 @@ impl Screens {
             ScreenId::Logs => self.logs.update(event, context),
             ScreenId::Probe => self.probe.update(event, context),
             ScreenId::Fleet => self.fleet.update(event, context),
+            ScreenId::Api => self.api.update(event, context),
         }
     }
 
@@ -67,6 +70,7 @@ impl Screens {
             ScreenId::Logs => self.logs.view(context, canvas),
             ScreenId::Probe => self.probe.view(context, canvas),
             ScreenId::Fleet => self.fleet.view(context, canvas),
+            ScreenId::Api => self.api.view(context, canvas),
         }
     }
 
@@ -81,6 +85,7 @@ impl Screens {
             ScreenId::Logs => self.logs.key_context(),
             ScreenId::Probe => self.probe.key_context(),
             ScreenId::Fleet => self.fleet.key_context(),
+            ScreenId::Api => self.api.key_context(),
         }
     }
 
@@ -100,6 +105,7 @@ impl Screens {
             ScreenId::Logs => self.logs.hint(binding, context),
             ScreenId::Probe => self.probe.hint(binding, context),
             ScreenId::Fleet => self.fleet.hint(binding, context),
+            ScreenId::Api => self.api.hint(binding, context),
         }
     }
 
@@ -114,6 +120,7 @@ impl Screens {
             ScreenId::Logs => self.logs.waiting_since(),
             ScreenId::Probe => self.probe.waiting_since(),
             ScreenId::Fleet => self.fleet.waiting_since(),
+            ScreenId::Api => self.api.waiting_since(),
         }
     }
 
@@ -128,6 +135,7 @@ impl Screens {
             ScreenId::Logs => self.logs.traceable(),
             ScreenId::Probe => self.probe.traceable(),
             ScreenId::Fleet => self.fleet.traceable(),
+            ScreenId::Api => self.api.traceable(),
         }
     }
 }

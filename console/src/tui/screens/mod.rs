@@ -9,6 +9,7 @@
 //! list needs explained is in `help`.
 
 pub(crate) mod all;
+pub(crate) mod api;
 pub(crate) mod dead_letters;
 pub(crate) mod fleet;
 pub(crate) mod lint;

@@ -69,6 +69,8 @@ pub(super) struct Sources {
     controlled: Option<(RequestId, Control)>,
     /// The newest question in SQL and what cancels it.
     asked: Option<(RequestId, CancellationToken)>,
+    /// The newest call to the API that an operator composed, and what cancels it.
+    called: Option<(RequestId, CancellationToken)>,
     /// Cancelled when the console is being left.
     leaving: CancellationToken,
 }
@@ -89,6 +91,7 @@ impl Sources {
             changes: JoinSet::new(),
             controlled: None,
             asked: None,
+            called: None,
             leaving: CancellationToken::new(),
         }
     }
@@ -96,8 +99,8 @@ impl Sources {
     /// Starts a request. Its reply comes as a message.
     pub(super) fn start(&mut self, request: Request) {
         use Source::{
-            Api, Changes, Database, Environments, Journals, Local, Logs, Metrics, Queues, Redrives,
-            Setup, Topic,
+            Api, Calls, Changes, Database, Environments, Journals, Local, Logs, Metrics, Queues,
+            Redrives, Setup, Topic,
         };
         match request {
             Request::Queue(role, to) => self.ask(read(Queues), to, move |pipeline| async move {
@@ -301,6 +304,17 @@ impl Sources {
                         .ok_or_else(|| Fault::new("the console is being left"))
                 });
             }
+            Request::ApiDocument(to) => self.ask(read(Calls), to, |pipeline| async move {
+                pipeline.api_document().await.map(Box::new)
+            }),
+            Request::ApiCall(call, to) => {
+                let cancel = self.leaving.child_token();
+                self.called = Some((to.id(), cancel.clone()));
+                self.ask(read(Calls), to, move |pipeline| async move {
+                    let answer = cancel.run_until_cancelled(pipeline.api_call(&call)).await;
+                    Ok(answer.transpose()?.map(Box::new))
+                });
+            }
             Request::Template(number, to) => self.run(read(Local), to, move |_| async move {
                 Ok(super::templates::fresh(number))
             }),
@@ -392,6 +406,13 @@ impl Sources {
     /// Cancels the question of a request; nothing happens where it was answered.
     pub(super) fn cancel_sql(&self, id: RequestId) {
         if let Some((_, cancel)) = self.asked.as_ref().filter(|(asked, _)| *asked == id) {
+            cancel.cancel();
+        }
+    }
+
+    /// Cancels the call of a request; nothing happens where it was answered.
+    pub(super) fn cancel_call(&self, id: RequestId) {
+        if let Some((_, cancel)) = self.called.as_ref().filter(|(called, _)| *called == id) {
             cancel.cancel();
         }
     }
@@ -512,6 +533,35 @@ mod tests {
         let probe = sources.permits.of(Source::Probe).unwrap();
         assert_eq!(probe.available_permits(), 0, "one at a time");
         assert!(sources.is_changing(), "its end is waited for");
+    }
+
+    /// The API takes the request and does not answer.
+    #[tokio::test]
+    async fn cancelled_call_ends_without_an_answer_and_keeps_no_other_from_the_api() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let environment = Environment {
+            api_url: Some(format!("http://{}", listener.local_addr().unwrap())),
+            ..Environment::example()
+        };
+        let (sender, mut replies) = mpsc::channel(16);
+        let authority = Authority::default();
+        let mut sources = Sources::new(environment, authority, Configuration::default(), sender);
+        let to = ReplyTo::new(RequestId(1), Reply::ApiAnswered);
+        let call = pipeline::api_call::ApiCall::get("/v1/types");
+        sources.start(Request::ApiCall(Box::new(call), to));
+        let _request = listener.accept().await.unwrap();
+        let health = sources.permits.of(Source::Api).unwrap();
+        assert_eq!(health.available_permits(), 1);
+        sources.cancel_call(RequestId(2));
+        assert!(replies.try_recv().is_err(), "it is another one");
+        sources.cancel_call(RequestId(1));
+        let Some(Msg::Reply(reply)) = replies.recv().await else {
+            panic!("no reply");
+        };
+        let Reply::ApiAnswered(answer) = *reply else {
+            panic!("{reply:?}");
+        };
+        assert_eq!(answer.into_result(), Ok(None));
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ const LEASE_WITHIN: Duration = Duration::from_secs(60);
 const CONCURRENCY: usize = 4;
 /// Reads of logs at once: of the tail, and of one request.
 const LOG_READS: usize = 2;
+/// Calls to the API that an operator composes: one, and the document beside it.
+const CALLS: usize = 2;
 
 /// What answers a request; each has permits of its own, so that one that hangs blocks no other.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,8 @@ pub(super) enum Source {
     Metrics,
     Database,
     Api,
+    /// The API, for what an operator sends to it: the health of it is read all the same.
+    Calls,
     Topic,
     /// The whole way of one event. It waits for the ledger long after the topic has answered, and must keep nobody from
     /// publishing.
@@ -119,6 +123,7 @@ pub(super) struct Permits {
     metrics: Arc<Semaphore>,
     database: Arc<Semaphore>,
     api: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
     topic: Arc<Semaphore>,
     probe: Arc<Semaphore>,
     redrives: Arc<Semaphore>,
@@ -138,6 +143,7 @@ impl Permits {
             metrics: permits(1),
             database: permits(CONCURRENCY),
             api: permits(1),
+            calls: permits(CALLS),
             topic: permits(1),
             probe: permits(1),
             redrives: permits(1),
@@ -156,6 +162,7 @@ impl Permits {
             Source::Metrics => &self.metrics,
             Source::Database => &self.database,
             Source::Api => &self.api,
+            Source::Calls => &self.calls,
             Source::Topic => &self.topic,
             Source::Probe => &self.probe,
             Source::Redrives => &self.redrives,

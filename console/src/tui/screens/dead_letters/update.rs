@@ -194,6 +194,11 @@ impl DeadLetters {
             | Action::ShowRequest
             | Action::NextLevel
             | Action::LookBack
+            | Action::Repeat
+            | Action::SendNextPage
+            | Action::ShowHistory
+            | Action::CopyCurl
+            | Action::ToggleHeaders
             | Action::ToggleProbes
             | Action::ProbeOnce
             | Action::SearchDeadLetters
