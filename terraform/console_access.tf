@@ -28,6 +28,13 @@ resource "aws_iam_policy" "console" {
           Action   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
           Resource = [module.messaging.queue_arn]
         },
+        # For `opsconsole queue peek`, which says before what a receive counts.
+        {
+          Sid      = "PeekQueue"
+          Effect   = "Allow"
+          Action   = ["sqs:ChangeMessageVisibility", "sqs:ReceiveMessage"]
+          Resource = [module.messaging.queue_arn]
+        },
         {
           Sid    = "HoldDeadLetters"
           Effect = "Allow"

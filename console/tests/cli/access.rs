@@ -21,9 +21,10 @@ fn check<'a>(report: &'a Value, access: &str) -> &'a Value {
 }
 
 /// What only a change shows.
-const NOT_TRIED: [&str; 6] = [
+const NOT_TRIED: [&str; 7] = [
     "publish",
     "send-to-queue",
+    "receive-from-queue",
     "receive-dead-letters",
     "purge-dead-letters",
     "start-move-task",
@@ -40,7 +41,7 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     let report = program.json_ok(&["env", "check"]);
     assert_eq!(report["environment"], "test");
     // The emulator has no move tasks, the environment neither a token nor a database nor the name of a function.
-    assert_eq!(outcomes(&report, "not-tried"), NOT_TRIED[..4], "{report:#}");
+    assert_eq!(outcomes(&report, "not-tried"), NOT_TRIED[..5], "{report:#}");
     let absent = [
         "start-move-task",
         "list-move-tasks",
@@ -56,7 +57,7 @@ fn deployed_pipeline_allows_what_can_be_tried_and_nothing_is_changed() {
     ];
     assert_eq!(outcomes(&report, "absent"), absent, "{report:#}");
     let allowed = outcomes(&report, "allowed");
-    assert_eq!(allowed.len() + 15, 27, "{report:#}");
+    assert_eq!(allowed.len() + 16, 29, "{report:#}");
     let queue = check(&report, "read-queue");
     assert!(queue["duration_ms"].is_u64(), "{queue}");
     assert_eq!(queue["permissions"], json!(["sqs:GetQueueAttributes"]));
@@ -111,7 +112,7 @@ fn denied_operation_is_named_by_its_permission_and_the_others_are_allowed() {
         (
             "ChangeMessageVisibilityBatch",
             "sqs:ChangeMessageVisibility",
-            &["hide-dead-letters"],
+            &["hide-in-queue", "hide-dead-letters"],
         ),
         (
             "DeleteMessageBatch",
@@ -270,7 +271,7 @@ fn unreachable_service_is_no_denial_and_exits_with_3() {
     assert_eq!(code, 3);
     assert_eq!(outcomes(&report, "denied"), [""; 0]);
     assert_eq!(outcomes(&report, "allowed"), [""; 0]);
-    assert_eq!(outcomes(&report, "unreachable").len(), 13, "{report:#}");
+    assert_eq!(outcomes(&report, "unreachable").len(), 14, "{report:#}");
     let folder = program.run(&["env", "check", "--into", "folder"]);
     assert_eq!(folder.code, 2, "{folder:?}");
 }

@@ -55,6 +55,8 @@ pub enum Operation {
     Purge,
     /// A native move task of SQS was started or cancelled.
     MoveTask,
+    /// Messages of the source queue were received to be looked at, which counts against `maxReceiveCount`.
+    Peek,
     /// Files of this program were removed from this machine; no pipeline was changed.
     Tidy,
     /// What belongs to a subject, or matches a program or a text, was erased: records, dead letters and files.
@@ -73,6 +75,7 @@ impl Operation {
             Self::Delete => "delete",
             Self::Purge => "purge",
             Self::MoveTask => "move-task",
+            Self::Peek => "peek",
             Self::Tidy => "tidy",
             Self::Erase => "erase",
         }

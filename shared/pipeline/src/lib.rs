@@ -60,6 +60,7 @@ mod point;
 mod printable;
 pub mod probe;
 mod publish;
+pub mod queue_peek;
 mod queue_role;
 mod queues;
 mod read_path;

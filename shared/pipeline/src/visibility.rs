@@ -1,4 +1,4 @@
-//! Visibility timeouts of received dead letters, changed in batches.
+//! Visibility timeouts of received messages, changed in batches.
 //!
 //! Invariant: a timeout counts as changed only when SQS confirmed exactly that handle; the new one
 //! is counted from before its request.
@@ -39,6 +39,7 @@ impl Pipeline {
     /// Changes timeouts, several batches at once; each batch has one answer, in any order.
     pub(super) fn visibility_changes(
         &self,
+        queue: QueueRole,
         receipt_handles: &[String],
         timeout: Duration,
     ) -> impl Stream<Item = VisibilityChange> + Unpin {
@@ -49,7 +50,7 @@ impl Pipeline {
             async move {
                 VisibilityChange {
                     asked_at: Utc::now(),
-                    changed: self.change_batch(begin, &handles, timeout).await,
+                    changed: self.change_batch(queue, begin, &handles, timeout).await,
                 }
             }
         };
@@ -58,11 +59,12 @@ impl Pipeline {
 
     async fn change_batch(
         &self,
+        queue: QueueRole,
         begin: usize,
         receipt_handles: &[String],
         timeout: Duration,
     ) -> Result<Changed, PipelineError> {
-        let attempt = self.visibility_attempt();
+        let attempt = self.visibility_attempt(queue);
         let requests = (begin..)
             .zip(receipt_handles)
             .map(|(index, handle)| {
@@ -79,7 +81,7 @@ impl Pipeline {
             .await
             .sqs
             .change_message_visibility_batch()
-            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.queue_url(queue))
             .set_entries(Some(requests))
             .send()
             .await
@@ -95,19 +97,23 @@ impl Pipeline {
     }
 
     /// The error of a queue that was silent for so long.
-    pub(super) fn no_visibility_answer(&self, limit: Duration) -> PipelineError {
-        self.visibility_attempt().timed_out(limit)
+    pub(super) fn no_visibility_answer(&self, queue: QueueRole, limit: Duration) -> PipelineError {
+        self.visibility_attempt(queue).timed_out(limit)
     }
 
     /// The error of a queue that neither confirmed nor refused all messages.
-    pub(super) fn visibility_unconfirmed(&self, messages: usize) -> PipelineError {
+    pub(super) fn visibility_unconfirmed(
+        &self,
+        queue: QueueRole,
+        messages: usize,
+    ) -> PipelineError {
         let cause = format!("SQS did not confirm {}", messages_in_words(messages as u64));
-        self.visibility_attempt().refused(cause)
+        self.visibility_attempt(queue).refused(cause)
     }
 
-    fn visibility_attempt(&self) -> Attempt {
+    fn visibility_attempt(&self, queue: QueueRole) -> Attempt {
         let operation = "change the visibility timeout of messages in";
-        self.queue_attempt(operation, QueueRole::DeadLetter)
+        self.queue_attempt(operation, queue)
     }
 }
 

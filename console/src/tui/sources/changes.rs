@@ -30,7 +30,7 @@ pub(super) async fn read(pipeline: &Pipeline) -> Result<Vec<Mark>, Fault> {
     blocking(read).await?.map_err(Fault::new)
 }
 
-/// `None` for what changes no pipeline.
+/// `None` for what neither sends nor removes a message.
 fn mark(entry: &AuditEntry) -> Option<Mark> {
     let (sign, name) = match entry.change.operation {
         Operation::Publish => ('P', "publication"),
@@ -41,7 +41,8 @@ fn mark(entry: &AuditEntry) -> Option<Mark> {
         Operation::Delete => ('D', "deletion"),
         Operation::Purge => ('D', "purge"),
         Operation::Erase => ('D', "erasure"),
-        Operation::Tidy => return None,
+        // It leaves the messages as they are, but for their receive counts.
+        Operation::Peek | Operation::Tidy => return None,
     };
     let user = entry.change.user.as_deref().map(visible);
     let by = user.map_or_else(String::new, |user| format!(" by {user}"));
@@ -85,6 +86,8 @@ mod tests {
         assert_eq!(redrive.sign, 'R');
         assert_eq!(redrive.text, "redrive, 29 messages by ana");
         assert_eq!(mark(&entry(Operation::Purge)).unwrap().sign, 'D');
-        assert_eq!(mark(&entry(Operation::Tidy)), None);
+        for unmarked in [Operation::Peek, Operation::Tidy] {
+            assert_eq!(mark(&entry(unmarked)), None);
+        }
     }
 }

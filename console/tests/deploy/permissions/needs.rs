@@ -222,13 +222,20 @@ pub(super) const NEEDS: &[Need] = &[
         Program::Console,
         "sqs",
         "receive_message",
-        &[on(DEAD_LETTERS, &["sqs:ReceiveMessage"]), DECRYPT],
+        &[
+            on(QUEUE, &["sqs:ReceiveMessage"]),
+            on(DEAD_LETTERS, &["sqs:ReceiveMessage"]),
+            DECRYPT,
+        ],
     ),
     need(
         Program::Console,
         "sqs",
         "change_message_visibility_batch",
-        &[on(DEAD_LETTERS, &["sqs:ChangeMessageVisibility"])],
+        &[
+            on(QUEUE, &["sqs:ChangeMessageVisibility"]),
+            on(DEAD_LETTERS, &["sqs:ChangeMessageVisibility"]),
+        ],
     ),
     need(
         Program::Console,

@@ -33,6 +33,10 @@ pub enum Access {
     ReadQueue,
     /// Sending redriven messages to the source queue.
     SendToQueue,
+    /// Receiving messages of the source queue, to look at them.
+    ReceiveFromQueue,
+    /// Changing how long received messages of the source queue are hidden.
+    HideInQueue,
     /// Depth and settings of the dead-letter queue.
     ReadDeadLetterQueue,
     /// Receiving dead letters.
@@ -81,12 +85,14 @@ pub enum Access {
 
 impl Access {
     /// All, in the order of the pipeline.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Credentials,
         Self::ReadTopic,
         Self::Publish,
         Self::ReadQueue,
         Self::SendToQueue,
+        Self::ReceiveFromQueue,
+        Self::HideInQueue,
         Self::ReadDeadLetterQueue,
         Self::ReceiveDeadLetters,
         Self::HideDeadLetters,
@@ -122,6 +128,8 @@ impl Access {
             Self::Publish => ("publish", &["sns:Publish"]),
             Self::ReadQueue => ("read-queue", &["sqs:GetQueueAttributes"]),
             Self::SendToQueue => ("send-to-queue", &["sqs:SendMessage"]),
+            Self::ReceiveFromQueue => ("receive-from-queue", &["sqs:ReceiveMessage"]),
+            Self::HideInQueue => ("hide-in-queue", &["sqs:ChangeMessageVisibility"]),
             Self::ReadDeadLetterQueue => ("read-dead-letter-queue", &["sqs:GetQueueAttributes"]),
             Self::ReceiveDeadLetters => ("receive-dead-letters", &["sqs:ReceiveMessage"]),
             Self::HideDeadLetters => ("hide-dead-letters", &["sqs:ChangeMessageVisibility"]),
@@ -160,6 +168,10 @@ impl Access {
                 "only a sent message would show it",
                 "redrive one dead letter: opsconsole redrive run MESSAGE_ID",
             )),
+            Self::ReceiveFromQueue => Some((
+                "a receive counts, and hides the message from the ingest for a while",
+                "receive one: opsconsole queue peek --max 1",
+            )),
             Self::ReceiveDeadLetters => Some((
                 "a receive counts, and hides the message for a while",
                 "receive one: opsconsole dlq list --limit 1",
@@ -179,6 +191,7 @@ impl Access {
             Self::Credentials
             | Self::ReadTopic
             | Self::ReadQueue
+            | Self::HideInQueue
             | Self::ReadDeadLetterQueue
             | Self::HideDeadLetters
             | Self::DeleteDeadLetters
@@ -229,9 +242,10 @@ impl Pipeline {
         match access {
             Access::Credentials => self.aws_address("sts"),
             Access::ReadTopic | Access::Publish => self.topic_name().to_owned(),
-            Access::ReadQueue | Access::SendToQueue => {
-                self.queue_name(QueueRole::Source).to_owned()
-            }
+            Access::ReadQueue
+            | Access::SendToQueue
+            | Access::ReceiveFromQueue
+            | Access::HideInQueue => self.queue_name(QueueRole::Source).to_owned(),
             Access::ReadDeadLetterQueue
             | Access::ReceiveDeadLetters
             | Access::HideDeadLetters

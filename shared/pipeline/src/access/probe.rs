@@ -35,7 +35,8 @@ impl Pipeline {
             Access::ReadDeadLetterQueue => {
                 self.queue_depth(QueueRole::DeadLetter).await.map(|_| None)
             }
-            Access::HideDeadLetters => self.probe_visibility().await,
+            Access::HideInQueue => self.probe_visibility(QueueRole::Source).await,
+            Access::HideDeadLetters => self.probe_visibility(QueueRole::DeadLetter).await,
             Access::DeleteDeadLetters => self.probe_delete().await,
             Access::ListMoveTasks => {
                 let route = self.named_route();
@@ -60,6 +61,7 @@ impl Pipeline {
             Access::LogInToDatabase => self.probe_database_log_in().await,
             Access::Publish
             | Access::SendToQueue
+            | Access::ReceiveFromQueue
             | Access::ReceiveDeadLetters
             | Access::PurgeDeadLetters
             | Access::StartMoveTask
@@ -120,8 +122,8 @@ impl Pipeline {
         Ok(None)
     }
 
-    async fn probe_visibility(&self) -> Shown {
-        let attempt = self.queue_attempt("change no visibility timeout in", QueueRole::DeadLetter);
+    async fn probe_visibility(&self, queue: QueueRole) -> Shown {
+        let attempt = self.queue_attempt("change no visibility timeout in", queue);
         let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
             .id("0")
             .receipt_handle(NO_RECEIPT_HANDLE)
@@ -130,7 +132,7 @@ impl Pipeline {
             .map_err(|error| attempt.refused(error.to_string()))?;
         let sqs = &self.aws().await.sqs;
         sqs.change_message_visibility_batch()
-            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.queue_url(queue))
             .entries(entry)
             .send()
             .await

@@ -1,4 +1,4 @@
-//! Received dead letters, each under its visibility timeout.
+//! Received messages of one queue, each under its visibility timeout.
 //!
 //! Invariant: a received message is in the set until it is released, forgotten or lost, once, with
 //! the handle of its newest receive; `hidden_until` is counted from before the request, so it is
@@ -21,6 +21,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 pub use receive::Poll;
 pub(super) use receive::ROUND_MESSAGES_MAX;
 
+use super::queue_role::QueueRole;
 use super::receive::seconds;
 use super::{Pipeline, PipelineError};
 
@@ -61,6 +62,7 @@ struct State {
 #[derive(Debug)]
 pub struct LeaseSet {
     pipeline: Pipeline,
+    queue: QueueRole,
     visibility_timeout: Duration,
     retention: OnceCell<chrono::TimeDelta>,
     state: Mutex<State>,
@@ -71,6 +73,15 @@ pub struct LeaseSet {
 struct Releasing<'a> {
     set: &'a LeaseSet,
     leases: Vec<Option<(String, Lease)>>,
+}
+
+impl<'a> Releasing<'a> {
+    fn of(set: &'a LeaseSet, leases: Vec<(String, Lease)>) -> Self {
+        Self {
+            set,
+            leases: leases.into_iter().map(Some).collect(),
+        }
+    }
 }
 
 impl Drop for Releasing<'_> {
@@ -120,11 +131,18 @@ impl Hidden {
 }
 
 impl LeaseSet {
-    /// An empty set whose messages are received and extended with this visibility timeout.
+    /// An empty set of dead letters that are received and extended with this visibility timeout.
     #[must_use]
     pub fn new(pipeline: &Pipeline, visibility_timeout: Duration) -> Self {
+        Self::of(pipeline, QueueRole::DeadLetter, visibility_timeout)
+    }
+
+    /// The same of either queue.
+    #[must_use]
+    pub fn of(pipeline: &Pipeline, queue: QueueRole, visibility_timeout: Duration) -> Self {
         Self {
             pipeline: pipeline.clone(),
+            queue,
             visibility_timeout,
             retention: OnceCell::new(),
             state: Mutex::default(),
@@ -226,7 +244,7 @@ impl LeaseSet {
     /// one. [`Self::append`] brings back what the work leaves.
     #[must_use]
     pub fn split_off<'a>(&self, message_ids: impl IntoIterator<Item = &'a str>) -> Self {
-        let own = Self::new(&self.pipeline, self.visibility_timeout);
+        let own = Self::of(&self.pipeline, self.queue, self.visibility_timeout);
         let mut state = self.lock();
         let ids = message_ids.into_iter();
         let leases = ids.filter_map(|id| state.leases.remove_entry(id));
@@ -309,14 +327,15 @@ impl LeaseSet {
         let mut unconfirmed = ending.len();
         let (message_ids, handles): (Vec<_>, Vec<_>) = ending.into_iter().unzip();
         let timeout = self.visibility_timeout;
-        let mut changes = self.pipeline.visibility_changes(&handles, timeout);
+        let pipeline = &self.pipeline;
+        let mut changes = pipeline.visibility_changes(self.queue, &handles, timeout);
         let mut failure = None;
         let begun = Instant::now();
         loop {
             let left = EXTENSIONS_LIMIT.saturating_sub(begun.elapsed());
             let limit = left.min(EXTENSION_LIMIT);
             let Ok(change) = tokio::time::timeout(limit, changes.next()).await else {
-                return Err(self.pipeline.no_visibility_answer(limit));
+                return Err(pipeline.no_visibility_answer(self.queue, limit));
             };
             let Some(change) = change else { break };
             let changed = match change.changed {
@@ -344,7 +363,9 @@ impl LeaseSet {
         }
         match failure {
             Some(error) => Err(error),
-            None if unconfirmed > 0 => Err(self.pipeline.visibility_unconfirmed(unconfirmed)),
+            None if unconfirmed > 0 => {
+                Err(pipeline.visibility_unconfirmed(self.queue, unconfirmed))
+            }
             None => Ok(()),
         }
     }
@@ -380,6 +401,18 @@ impl LeaseSet {
         released.and(unanswered.at(Utc::now()))
     }
 
+    /// Releases everything. What SQS did not confirm stays in the set until its timeout ends, so that it can be
+    /// released again. Returns what may stay hidden. See [`Self::release`].
+    pub async fn try_release_all(&self) -> Hidden {
+        let leases = std::mem::take(&mut self.lock().leases);
+        let mut releasing = Releasing::of(self, leases.into_iter().collect());
+        self.confirm(&mut releasing, RELEASES_LIMIT).await;
+        drop(releasing);
+        // SQS refuses to release what is visible already.
+        self.take_lost(Utc::now());
+        self.hidden()
+    }
+
     /// What would stay hidden if it were not released.
     #[must_use]
     pub fn hidden(&self) -> Hidden {
@@ -388,15 +421,23 @@ impl LeaseSet {
     }
 
     async fn release_these(&self, leases: Vec<(String, Lease)>, limit: Duration) -> Hidden {
+        let mut releasing = Releasing::of(self, leases);
+        self.confirm(&mut releasing, limit).await;
+        // SQS refuses to release what is visible already.
+        let now = Utc::now();
+        let leases = std::mem::take(&mut releasing.leases);
+        let leases = leases.iter().flatten().map(|(_, lease)| lease);
+        Hidden::of(leases.filter(|lease| lease.hidden_until > now))
+    }
+
+    /// Releases messages; those that SQS confirms leave `releasing`.
+    async fn confirm(&self, releasing: &mut Releasing<'_>, limit: Duration) {
+        let leases = releasing.leases.iter().flatten();
         let handles: Vec<String> = leases
-            .iter()
             .map(|(_, lease)| lease.receipt_handle.clone())
             .collect();
-        let mut releasing = Releasing {
-            set: self,
-            leases: leases.into_iter().map(Some).collect(),
-        };
-        let mut changes = self.pipeline.visibility_changes(&handles, Duration::ZERO);
+        let pipeline = &self.pipeline;
+        let mut changes = pipeline.visibility_changes(self.queue, &handles, Duration::ZERO);
         let begun = Instant::now();
         loop {
             let left = limit.saturating_sub(begun.elapsed()).min(RELEASE_LIMIT);
@@ -412,11 +453,6 @@ impl LeaseSet {
                 Err(error) => tracing::debug!(%error, "messages stay hidden for a while"),
             }
         }
-        // SQS refuses to release what is visible already.
-        let now = Utc::now();
-        let leases = std::mem::take(&mut releasing.leases);
-        let leases = leases.iter().flatten().map(|(_, lease)| lease);
-        Hidden::of(leases.filter(|lease| lease.hidden_until > now))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -1,4 +1,4 @@
-//! Receives of dead letters, several long polls at once, and what the validator and the ledger say
+//! Receives of messages, several long polls at once, and what the validator and the ledger say
 //! of the messages.
 //!
 //! Invariant: whatever was received is in the set, also when a receive failed, a limit was reached
@@ -140,7 +140,7 @@ impl LeaseSet {
     /// queue has no more or a limit is reached. `None` where it was cancelled.
     ///
     /// # Errors
-    /// When the dead-letter queue does not answer. A ledger that does not answer is no error, see
+    /// When the queue does not answer. A ledger that does not answer is no error, see
     /// [`ReceivedMessages::ledger_error`].
     pub async fn receive(
         &self,
@@ -148,7 +148,7 @@ impl LeaseSet {
         cancel: &CancellationToken,
     ) -> Result<Option<ReceivedMessages>, PipelineError> {
         let retention = self.retention.get_or_try_init(|| async {
-            let settings = self.pipeline.queue_settings(QueueRole::DeadLetter).await?;
+            let settings = self.pipeline.queue_settings(self.queue).await?;
             Ok(seconds(settings.retention_secs))
         });
         let Some(retention) = cancel.run_until_cancelled(retention).await else {
@@ -220,7 +220,8 @@ impl LeaseSet {
             .take(RECEIVERS_MAX)
             .map(|begin| {
                 let count = (missing - begin).min(BATCH_ENTRIES_MAX);
-                self.pipeline.receive(count, self.visibility_timeout)
+                let timeout = self.visibility_timeout;
+                self.pipeline.receive(self.queue, count, timeout)
             })
             .collect();
         let mut pending = Pending {
@@ -276,7 +277,7 @@ impl LeaseSet {
 
     /// The queue's approximate counts, where it answers.
     async fn look(&self) -> Option<QueueDepth> {
-        let depth = self.pipeline.queue_depth(QueueRole::DeadLetter).await.ok();
+        let depth = self.pipeline.queue_depth(self.queue).await.ok();
         let in_flight = depth.map_or(0, |depth| usize::try_from(depth.in_flight).unwrap_or(0));
         let mut state = self.lock();
         state.in_flight_elsewhere = in_flight.saturating_sub(state.leases.len());
@@ -310,7 +311,12 @@ impl LeaseSet {
 impl Pipeline {
     /// Receives once, and again where that failed in passing. The client itself does not repeat it:
     /// each try may hide messages, and somebody has to count them.
-    async fn receive(&self, count: usize, visibility_timeout: Duration) -> Answer {
+    async fn receive(
+        &self,
+        queue: QueueRole,
+        count: usize,
+        visibility_timeout: Duration,
+    ) -> Answer {
         let begun = Instant::now();
         let mut unanswered = 0;
         let mut backoff = ExponentialBuilder::default()
@@ -320,7 +326,7 @@ impl Pipeline {
             .build();
         loop {
             // The client's futures are large: several of them at once do not fit on a stack.
-            let trying = Box::pin(self.receive_once(count, visibility_timeout));
+            let trying = Box::pin(self.receive_once(queue, count, visibility_timeout));
             let error = match trying.await {
                 Ok(receives) => {
                     let received = Ok(receives);
@@ -350,10 +356,15 @@ impl Pipeline {
 
     async fn receive_once(
         &self,
+        queue: QueueRole,
         count: usize,
         visibility_timeout: Duration,
     ) -> Result<Vec<Receive>, PipelineError> {
-        let attempt = self.queue_attempt("receive dead letters from", QueueRole::DeadLetter);
+        let operation = match queue {
+            QueueRole::Source => "receive messages from",
+            QueueRole::DeadLetter => "receive dead letters from",
+        };
+        let attempt = self.queue_attempt(operation, queue);
         let sqs = &self.aws().await.sqs;
         let without_retries =
             aws_sdk_sqs::config::Builder::new().retry_config(RetryConfig::disabled());
@@ -361,7 +372,7 @@ impl Pipeline {
         let asked_at = Utc::now();
         let answer = sqs
             .receive_message()
-            .queue_url(self.queue_url(QueueRole::DeadLetter))
+            .queue_url(self.queue_url(queue))
             .max_number_of_messages(i32::try_from(count).unwrap_or(i32::MAX))
             .wait_time_seconds(POLL_WAIT_SECS)
             .visibility_timeout(visibility_secs(visibility_timeout))

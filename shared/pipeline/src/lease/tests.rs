@@ -258,6 +258,19 @@ async fn release_that_reaches_its_limit_leaves_the_rest_hidden() {
 }
 
 #[tokio::test]
+async fn message_that_could_not_be_released_can_be_released_again() {
+    let (pipeline, queue) = start(Queue::of(12, HashSet::from([3, 4]))).await;
+    let leases = LeaseSet::of(&pipeline, QueueRole::Source, VISIBILITY_TIMEOUT);
+    assert_eq!(receive(&leases, 12).await.len(), 12);
+    let hidden = leases.try_release_all().await;
+    assert_eq!((hidden.messages_max, leases.len()), (2, 2));
+    assert_eq!(queue.lock().unwrap().visible.len(), 10);
+    queue.lock().unwrap().stuck.clear();
+    assert_eq!(leases.try_release_all().await, Hidden::default());
+    assert_eq!(queue.lock().unwrap().visible.len(), 12);
+}
+
+#[tokio::test]
 async fn release_that_is_given_up_leaves_its_messages_in_the_set() {
     let (pipeline, queue) = start(Queue::of(25, HashSet::new())).await;
     let leases = LeaseSet::new(&pipeline, VISIBILITY_TIMEOUT);

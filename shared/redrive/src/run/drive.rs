@@ -70,15 +70,15 @@ pub(crate) async fn run_to_state(
     let change = change(&plan, before.counts.left());
     let recorder = Recorder::start(journal, state, counts)?;
     let source = match &plan.replay {
-        None => Source::DeadLetters(Leases::new(
+        None => Source::DeadLetters(Box::new(Leases::new(
             pipeline, &plan, &recorder, messages, &unsettled,
-        )),
-        Some(replay) => Source::Records(Reading::new(
+        ))),
+        Some(replay) => Source::Records(Box::new(Reading::new(
             (pipeline, &recorder),
             &plan,
             replay,
             &unsettled,
-        )),
+        ))),
     };
     let permit = match pipeline.begin_change(change).await {
         Ok(permit) => permit,

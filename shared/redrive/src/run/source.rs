@@ -12,8 +12,8 @@ use crate::reading::Reading;
 use pipeline::Hidden;
 
 pub(super) enum Source<'a> {
-    DeadLetters(Leases<'a>),
-    Records(Reading<'a>),
+    DeadLetters(Box<Leases<'a>>),
+    Records(Box<Reading<'a>>),
 }
 
 impl<'a> Source<'a> {

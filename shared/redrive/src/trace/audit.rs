@@ -203,8 +203,8 @@ impl AuditAnswer {
             Operation::Replace => self.replaced(entry, sought.key),
             Operation::Delete | Operation::Purge => self.deleted(entry, look, silent),
             Operation::Erase => silent.erasures += 1,
-            // The records of move tasks name these.
-            Operation::MoveTask | Operation::Tidy => {}
+            // The records of move tasks name these; a peek moves nothing.
+            Operation::MoveTask | Operation::Peek | Operation::Tidy => {}
         }
     }
 
