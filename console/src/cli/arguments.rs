@@ -20,6 +20,7 @@ use super::lint::arguments::{EXAMPLES as LINT_EXAMPLES, LintArguments};
 use super::logs::arguments::{EXAMPLES as LOGS_EXAMPLES, LogsArguments};
 use super::man::arguments::ManArguments;
 use super::probe::arguments::{EXAMPLES as PROBE_EXAMPLES, ProbeArguments};
+use super::queue::arguments::{EXAMPLES as QUEUE_EXAMPLES, QueueCommand};
 use super::rate::rate;
 use super::records::arguments::{EXAMPLES as RECORDS_EXAMPLES, RecordsCommand};
 use super::redrive::arguments::{EXAMPLES as REDRIVE_EXAMPLES, RedriveCommand};
@@ -144,9 +145,9 @@ Examples:
   opsconsole audit --output json
 
 Every change that is made from this machine is written to the audit log before it begins: publish,
-redrive, replay, move-task, delete, purge, tidy and erase. tidy changes only this machine and has
-no environment; of what was erased the log has a digest. --env NAME shows only the changes of that
-environment. A change without an end is still running, or was interrupted.
+redrive, replay, move-task, delete, purge, peek, tidy and erase. tidy changes only this machine and
+has no environment; of what was erased the log has a digest. --env NAME shows only the changes of
+that environment. A change without an end is still running, or was interrupted.
 JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\", \"is_production\",
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
 {\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",
@@ -260,6 +261,9 @@ pub enum Command {
     /// Publish a marked event and measure each hop of its way to the API
     #[command(after_help = PROBE_EXAMPLES)]
     Probe(ProbeArguments),
+    /// Look at messages that wait for the ingest
+    #[command(subcommand, after_help = QUEUE_EXAMPLES)]
+    Queue(QueueCommand),
     /// List, group, export, delete and redrive dead letters
     #[command(subcommand, after_help = DLQ_EXAMPLES)]
     Dlq(DlqCommand),
@@ -497,6 +501,9 @@ mod tests {
             "opsconsole tidy --older-than 30",
             "opsconsole tidy --keep-bytes lots",
             "opsconsole lint --fail-on note",
+            "opsconsole queue peek --max 0",
+            "opsconsole queue peek --max 51",
+            "opsconsole queue peek --max -1",
             "opsconsole probe --every 500ms",
             "opsconsole probe --count 2",
             "opsconsole probe --timeout 1h",
@@ -523,6 +530,7 @@ mod tests {
             "opsconsole redrive plan --code x --patch .a=1 --canary 1,10,100 --out -",
             "opsconsole records list --order asc --output json --env x",
             "opsconsole lint --fail-on error --output json",
+            "opsconsole queue peek --max 50 --bodies --yes --output json",
             "opsconsole probe --every 30s --count 3 --timeout 5s --fail-over 500ms",
             "opsconsole tidy --older-than 2w --keep-bytes 1.5GiB --plans --audit-log --yes",
             "opsconsole demo --headless --seconds 3 --rate 0.5",

@@ -26,6 +26,7 @@ mod output;
 mod probe;
 mod progress;
 mod publish;
+mod queue;
 mod rate;
 mod records;
 mod redrive;
@@ -69,6 +70,7 @@ pub use lint::arguments::{FailOn, LintArguments};
 pub use logs::arguments::LogsArguments;
 pub use man::arguments::ManArguments;
 pub use probe::arguments::ProbeArguments;
+pub use queue::arguments::{PeekArguments, QueueCommand};
 pub use records::arguments::{
     Column, Filter, FiltersCommand, RecordsCommand, RecordsListArguments,
 };
@@ -184,6 +186,7 @@ fn dispatch(arguments: Arguments, output: Output) -> Result<Exit, CommandError> 
         | Command::Trace(_)
         | Command::Publish(_)
         | Command::Probe(_)
+        | Command::Queue(_)
         | Command::Dlq(_)
         | Command::Redrive(_)
         | Command::Replay(_)
@@ -216,6 +219,7 @@ async fn answer(command: Command, session: &Session) -> Result<Exit, CommandErro
         Command::Erase(asked) => erase::run(session, asked, &mut interrupt).await,
         Command::Publish(asked) => publish::run(session, &asked, &mut interrupt).await,
         Command::Probe(asked) => probe::run(session, &asked, &mut interrupt).await,
+        Command::Queue(asked) => queue::run(session, asked, &mut interrupt).await,
         Command::Dlq(asked) => dlq::run(session, asked, &mut interrupt).await,
         Command::Redrive(asked) => redrive::run(session, asked, &mut interrupt).await,
         Command::Replay(asked) => replay::run(session, asked, &mut interrupt).await,

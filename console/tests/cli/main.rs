@@ -32,6 +32,7 @@ mod messages;
 mod metrics_of_the_past;
 mod move_service;
 mod native;
+mod peek;
 mod pipeline;
 mod probe;
 mod programs;

@@ -17,5 +17,6 @@ pub(crate) mod pty;
 pub(crate) mod queues;
 pub(crate) mod redrive_fixture;
 pub(crate) mod signals;
+pub(crate) mod source_queue;
 pub(crate) mod stack;
 pub(crate) mod topic;
