@@ -130,9 +130,7 @@ impl Footer {
         if total(&head) + wanted + total(&tail) > room {
             // On a narrow screen: where one is, and how to get elsewhere.
             head.retain(|piece| piece.is_current);
-            let last = ScreenId::ALL.last().map_or('1', |screen| screen.number());
-            let elsewhere = Piece::new(format!("1-{last}"), "screens", Action::NextScreen);
-            head.push(elsewhere);
+            head.push(Piece::new("0-9", "screens", Action::NextScreen));
         }
         // How to get help, then the keys that matter here; the palette and the way out where there is room beside them.
         let head = fitting(head, &mut room);

@@ -65,6 +65,8 @@ pub(crate) fn draw(
         lines.extend(log_filter_lines(theme));
     } else if context == KeyContext::Screen(ScreenId::DeadLetters) {
         lines.extend(sign_lines(theme, &LIST_SIGNS));
+    } else if context == KeyContext::Screen(ScreenId::Queue) {
+        lines.extend(sign_lines(theme, &QUEUE_SIGNS));
     } else if context == KeyContext::Screen(ScreenId::Overview) {
         lines.extend(sign_lines(theme, &CHART_SIGNS));
     } else if context == KeyContext::Screen(ScreenId::Api) {
@@ -116,6 +118,12 @@ const LIST_SIGNS: [(&str, &str); 4] = [
     ("↑ ↓ =", "more, fewer or as many as in the hour before"),
     ("◆ ~", "marked; edited"),
     ("recv", "how often it was received"),
+];
+/// What those of the peeked messages mean.
+const QUEUE_SIGNS: [(&str, &str); 3] = [
+    ("1 of 3", "received once, of maxReceiveCount"),
+    ("✖", "at the limit: the next failed receive is the last"),
+    ("▲ ●", "the ingest would refuse it; it is valid"),
 ];
 /// What those of the charts mean.
 const CHART_SIGNS: [(&str, &str); 5] = [

@@ -29,6 +29,7 @@ use pipeline::model::{
     TraceState,
 };
 use pipeline::probe::Probe;
+use pipeline::queue_peek::{Peek, PeekPrice};
 use pipeline::slo::ErrorBudget;
 use pipeline::storage::Storage;
 use pipeline::{Body, Hidden, RaisedAlarm, RecordNames, SqlAnswer};
@@ -124,6 +125,12 @@ pub(crate) enum Request {
     /// Make all received messages visible again, but for those of a redrive or a deletion under way.
     /// The answer has those that may stay hidden.
     ReleaseMessages(ReplyTo<Hidden>),
+    /// What a peek into the source queue costs; nothing is received.
+    PeekPrice(ReplyTo<PeekPrice>),
+    /// Receive up to so many messages of the source queue, and release them.
+    PeekQueue(usize, ReplyTo<Peek>),
+    /// End the peek under way, and release what it left. The answer has what may stay hidden.
+    ReleasePeeked(ReplyTo<Hidden>),
     /// Read bodies that were written to the disk.
     ReadBodies(Vec<Body>, ReplyTo<Vec<String>>),
     /// Delete these for good, after a copy was written.
@@ -233,6 +240,9 @@ pub(crate) enum Reply {
     Received(Answer<Received>),
     Extended(Answer<LeaseTimes>),
     Released(Answer<Hidden>),
+    PeekPrice(Answer<PeekPrice>),
+    Peeked(Answer<Peek>),
+    PeekReleased(Answer<Hidden>),
     /// Of the selected message: its own, and the edited one.
     Bodies(Answer<Vec<String>>),
     /// Of the difference in the preview of a patch: the old one and the new one.

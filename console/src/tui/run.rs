@@ -30,6 +30,7 @@ use super::update::{leave, update};
 use super::view::view;
 use pipeline::Authority;
 use pipeline::environment::Environment;
+use pipeline::queue_peek::PEEK_VISIBILITY;
 
 /// How often the model gets a tick.
 const TICK: Duration = Duration::from_millis(500);
@@ -316,7 +317,10 @@ async fn finish(
 ) -> bool {
     sources.stop();
     let begun = Instant::now();
-    let messages = model.screens.dead_letters.received_count();
+    let hidden = (
+        model.screens.dead_letters.received_count(),
+        model.screens.queue.hidden_messages(),
+    );
     model.notice = None;
     release(sources, leave(model, Utc::now()));
     let mut explanation = Some(explanation(model.work()));
@@ -359,7 +363,7 @@ async fn finish(
         report(&notice.text);
     }
     if !is_finished {
-        report(&unfinished(is_changing, messages, Utc::now()));
+        report(&unfinished(is_changing, hidden, Utc::now()));
     }
     is_signalled
 }
@@ -382,11 +386,19 @@ fn explanation(work: Option<(&str, usize, usize)>) -> String {
 }
 
 /// What may be left of a console that did not wait for its end.
-fn unfinished(is_changing: bool, messages: usize, now: DateTime<Utc>) -> String {
-    let latest =
-        now.checked_add_signed(chrono::Duration::from_std(VISIBILITY_TIMEOUT).unwrap_or_default());
+fn unfinished(
+    is_changing: bool,
+    (dead_letters, peeked): (usize, usize),
+    now: DateTime<Utc>,
+) -> String {
+    let messages = dead_letters + peeked;
+    let timeout = match (dead_letters, peeked) {
+        (0, 1..) => PEEK_VISIBILITY,
+        _ => VISIBILITY_TIMEOUT,
+    };
+    let latest = now.checked_add_signed(chrono::Duration::from_std(timeout).unwrap_or_default());
     let until = latest.map_or_else(String::new, |at| {
-        format!(" until {} UTC", at.format("%H:%M"))
+        format!(" until {} UTC", at.format("%H:%M:%S"))
     });
     let change = if is_changing {
         "a change has no end in the audit log; "
@@ -409,7 +421,9 @@ fn release(sources: &mut Sources, effects: Vec<Effect>) {
 
 fn releases(effects: Vec<Effect>) -> impl Iterator<Item = Request> {
     effects.into_iter().filter_map(|effect| match effect {
-        Effect::Request(request @ Request::ReleaseMessages(_)) => Some(request),
+        Effect::Request(request @ (Request::ReleaseMessages(_) | Request::ReleasePeeked(_))) => {
+            Some(request)
+        }
         Effect::Request(_)
         | Effect::Control(..)
         | Effect::CancelSql(_)
@@ -438,16 +452,17 @@ mod tests {
         last(&mut outbox);
         let release = outbox.request(Reply::Released, Request::ReleaseMessages);
         last(&mut outbox);
+        let peeked = outbox.request(Reply::PeekReleased, Request::ReleasePeeked);
         outbox.effects.push(Effect::Quit);
         let ids: Vec<_> = releases(outbox.effects)
             .map(|request| {
-                let Request::ReleaseMessages(to) = request else {
+                let (Request::ReleaseMessages(to) | Request::ReleasePeeked(to)) = request else {
                     panic!("{request:?}")
                 };
                 to.id()
             })
             .collect();
-        assert_eq!(ids, [release]);
+        assert_eq!(ids, [release, peeked]);
     }
 
     #[test]
@@ -460,12 +475,16 @@ mod tests {
     #[test]
     fn unfinished_end_names_the_messages_and_until_when() {
         let now = "2026-11-24T14:00:10Z".parse().unwrap();
-        let text = unfinished(true, 12, now);
-        for part in ["audit log", "up to 12 messages", "until 14:05 UTC"] {
+        let text = unfinished(true, (12, 0), now);
+        for part in ["audit log", "up to 12 messages", "until 14:05:10 UTC"] {
             assert!(text.contains(part), "{text}");
         }
-        let text = unfinished(false, 0, now);
+        let text = unfinished(false, (0, 0), now);
         assert!(!text.contains("audit"), "{text}");
         assert!(text.contains("messages that were being received"), "{text}");
+        let text = unfinished(false, (0, 3), now);
+        for part in ["up to 3 messages", "until 14:00:40 UTC"] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

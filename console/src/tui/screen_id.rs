@@ -26,6 +26,8 @@ pub(crate) enum ScreenId {
     Fleet,
     /// Calls to the HTTP API.
     Api,
+    /// The queue of the ingest.
+    Queue,
 }
 
 impl ScreenId {
@@ -44,6 +46,7 @@ impl ScreenId {
             Self::Probe => "Probe",
             Self::Fleet => "Fleet",
             Self::Api => "API",
+            Self::Queue => "Queue",
         }
     }
 
@@ -89,6 +92,10 @@ impl ScreenId {
                 "Calls the HTTP API as others do, with a form for what each operation takes, and shows \
                  what it answers and how fast. Only what reads is sent, and only by a key."
             }
+            Self::Queue => {
+                "Shows a few messages that wait for the ingest. SQS shows none without receiving it: the price \
+                 is said before, and each is released as soon as it was read."
+            }
         }
     }
 
@@ -105,6 +112,7 @@ impl ScreenId {
             Self::Probe => '8',
             Self::Fleet => '9',
             Self::Api => '0',
+            Self::Queue => 'Q',
         }
     }
 
@@ -126,6 +134,6 @@ mod tests {
     #[test]
     fn screens_are_listed_in_the_order_of_their_numbers() {
         let numbers: String = ScreenId::ALL.iter().map(|screen| screen.number()).collect();
-        assert_eq!(numbers, "1234567890");
+        assert_eq!(numbers, "1234567890Q");
     }
 }

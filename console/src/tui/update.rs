@@ -90,6 +90,7 @@ pub(crate) fn leave(model: &mut Model, now: DateTime<Utc>) -> Vec<Effect> {
     with_outbox(model, now, |model, outbox| {
         model.screens.redrives.drop_review();
         send(model, ScreenId::DeadLetters, ScreenEvent::Leave, outbox);
+        send(model, ScreenId::Queue, ScreenEvent::Leave, outbox);
     })
 }
 
@@ -423,6 +424,15 @@ fn on_reply(model: &mut Model, reply: Reply, outbox: &mut Outbox) {
         Reply::Extended(answer) => model.screens.dead_letters.visibility_was_extended(answer),
         Reply::Released(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.messages_were_released(answer, context);
+        }),
+        Reply::PeekPrice(answer) => on(model, outbox, |screens, context| {
+            screens.queue.price_came(answer, context);
+        }),
+        Reply::Peeked(answer) => on(model, outbox, |screens, context| {
+            screens.queue.peeked(answer, context);
+        }),
+        Reply::PeekReleased(answer) => on(model, outbox, |screens, context| {
+            screens.queue.was_released(answer, context);
         }),
         Reply::Difference(answer) => on(model, outbox, |screens, context| {
             screens.dead_letters.difference_was_read(answer, context);

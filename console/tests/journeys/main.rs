@@ -9,6 +9,7 @@ mod logs;
 mod overview;
 mod pipeline;
 mod probe;
+mod queue;
 mod records;
 mod redrive;
 mod replay;

@@ -101,6 +101,8 @@ pub(crate) enum Action {
     ToggleProbes,
     /// Publish one probe.
     ProbeOnce,
+    /// Ask whether to receive messages of the source queue, to look at them.
+    Peek,
     /// Receive the dead letters to search them for the event, or for the request.
     SearchDeadLetters,
     /// Show the log lines of the request that refused the message.
@@ -164,6 +166,7 @@ impl Action {
                 | Self::Repeat
                 | Self::SendNextPage
                 | Self::CopyCurl
+                | Self::Peek
                 | Self::Pause
                 | Self::CancelRun
                 | Self::Resume

@@ -23,6 +23,7 @@ const LISTS: &[ScreenId] = &[
     ScreenId::Probe,
     ScreenId::Fleet,
     ScreenId::Api,
+    ScreenId::Queue,
 ];
 const OVERVIEW: &[ScreenId] = &[ScreenId::Overview];
 const MESSAGES: &[ScreenId] = &[ScreenId::DeadLetters];
@@ -33,10 +34,12 @@ const EVENTS: &[ScreenId] = &[
     ScreenId::Publish,
     ScreenId::Records,
     ScreenId::Probe,
+    ScreenId::Queue,
 ];
 const LOGS: &[ScreenId] = &[ScreenId::Logs];
 const PROBE: &[ScreenId] = &[ScreenId::Probe];
 const API: &[ScreenId] = &[ScreenId::Api];
+const QUEUE: &[ScreenId] = &[ScreenId::Queue];
 const WITHOUT_EVENTS: &[ScreenId] = &[
     ScreenId::Overview,
     ScreenId::Lint,
@@ -55,6 +58,7 @@ const DETAILS: &[ScreenId] = &[
     ScreenId::Logs,
     ScreenId::Fleet,
     ScreenId::Api,
+    ScreenId::Queue,
 ];
 
 macro_rules! bind {
@@ -485,6 +489,34 @@ pub(crate) const BINDINGS: &[Binding] = &[
         "clear the form",
         0,
         Place::Some(API)
+    ),
+    bind!(
+        Action::Peek,
+        [K::char('p')],
+        "peek: receive messages",
+        1,
+        Place::Some(QUEUE)
+    ),
+    bind!(
+        Action::Release,
+        [K::char('R')],
+        "release what is hidden",
+        2,
+        Place::Some(QUEUE)
+    ),
+    bind!(
+        Action::Faster,
+        [K::char('+'), K::char('=')],
+        "more messages",
+        4,
+        Place::Some(QUEUE)
+    ),
+    bind!(
+        Action::Slower,
+        [K::char('-')],
+        "fewer messages",
+        5,
+        Place::Some(QUEUE)
     ),
     bind!(
         Action::Send,
@@ -939,6 +971,13 @@ pub(crate) const BINDINGS: &[Binding] = &[
         Action::Show(ScreenId::Api),
         [K::char('0')],
         "API",
+        0,
+        Place::Screens
+    ),
+    bind!(
+        Action::Show(ScreenId::Queue),
+        [K::char('Q')],
+        "Queue",
         0,
         Place::Screens
     ),

@@ -11,6 +11,7 @@ use super::logs::Logs;
 use super::overview::Overview;
 use super::probe::Probes;
 use super::publish::Publish;
+use super::queue::Queue;
 use super::records::Records;
 use super::redrives::Redrives;
 use super::screen::{Screen as _, ScreenEvent};
@@ -31,6 +32,7 @@ pub(crate) struct Screens {
     pub(crate) probe: Probes,
     pub(crate) fleet: Fleet,
     pub(crate) api: Api,
+    pub(crate) queue: Queue,
 }
 
 impl Screens {
@@ -51,6 +53,7 @@ impl Screens {
             ScreenId::Probe => self.probe.update(event, context),
             ScreenId::Fleet => self.fleet.update(event, context),
             ScreenId::Api => self.api.update(event, context),
+            ScreenId::Queue => self.queue.update(event, context),
         }
     }
 
@@ -71,6 +74,7 @@ impl Screens {
             ScreenId::Probe => self.probe.view(context, canvas),
             ScreenId::Fleet => self.fleet.view(context, canvas),
             ScreenId::Api => self.api.view(context, canvas),
+            ScreenId::Queue => self.queue.view(context, canvas),
         }
     }
 
@@ -86,6 +90,7 @@ impl Screens {
             ScreenId::Probe => self.probe.key_context(),
             ScreenId::Fleet => self.fleet.key_context(),
             ScreenId::Api => self.api.key_context(),
+            ScreenId::Queue => self.queue.key_context(),
         }
     }
 
@@ -106,6 +111,7 @@ impl Screens {
             ScreenId::Probe => self.probe.hint(binding, context),
             ScreenId::Fleet => self.fleet.hint(binding, context),
             ScreenId::Api => self.api.hint(binding, context),
+            ScreenId::Queue => self.queue.hint(binding, context),
         }
     }
 
@@ -121,6 +127,7 @@ impl Screens {
             ScreenId::Probe => self.probe.waiting_since(),
             ScreenId::Fleet => self.fleet.waiting_since(),
             ScreenId::Api => self.api.waiting_since(),
+            ScreenId::Queue => self.queue.waiting_since(),
         }
     }
 
@@ -136,6 +143,7 @@ impl Screens {
             ScreenId::Probe => self.probe.traceable(),
             ScreenId::Fleet => self.fleet.traceable(),
             ScreenId::Api => self.api.traceable(),
+            ScreenId::Queue => self.queue.traceable(),
         }
     }
 }

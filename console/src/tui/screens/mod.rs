@@ -17,6 +17,7 @@ pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod probe;
 pub(crate) mod publish;
+pub(crate) mod queue;
 pub(crate) mod records;
 pub(crate) mod redrives;
 pub(crate) mod screen;

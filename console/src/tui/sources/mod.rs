@@ -67,6 +67,8 @@ pub(super) struct Sources {
     changes: JoinSet<()>,
     /// The newest redrive and the handle that controls it.
     controlled: Option<(RequestId, Control)>,
+    /// Ends the newest peek.
+    peeking: CancellationToken,
     /// The newest question in SQL and what cancels it.
     asked: Option<(RequestId, CancellationToken)>,
     /// The newest call to the API that an operator composed, and what cancels it.
@@ -90,6 +92,7 @@ impl Sources {
             leases: JoinSet::new(),
             changes: JoinSet::new(),
             controlled: None,
+            peeking: CancellationToken::new(),
             asked: None,
             called: None,
             leaving: CancellationToken::new(),
@@ -158,6 +161,25 @@ impl Sources {
             Request::ReleaseMessages(to) => {
                 let releasing = self.shared.leases().map(|leases| leases.release());
                 self.run(lease(), to, |_| async move { Ok(releasing?.await) });
+            }
+            Request::PeekPrice(to) => self.ask(read(Queues), to, |pipeline| async move {
+                pipeline.peek_price().await
+            }),
+            // Never cut off before its messages are released and its end is in the audit log; its calls have limits.
+            Request::PeekQueue(messages_max, to) => {
+                self.peeking = self.leaving.child_token();
+                let cancel = self.peeking.clone();
+                self.run(change(Queues), to, move |shared| async move {
+                    let (pipeline, leases) = (shared.pipeline()?, shared.peeked()?);
+                    let peeking = pipeline.peek_queue(&leases, messages_max, &cancel);
+                    peeking.await.map_err(|error| Fault::from(&error))
+                });
+            }
+            Request::ReleasePeeked(to) => {
+                self.peeking.cancel();
+                self.run(lease(), to, |shared| async move {
+                    Ok(shared.peeked()?.try_release_all().await)
+                });
             }
             Request::ReadBodies(bodies, to) => self.run(read(Local), to, |_| async {
                 let read = move || {

@@ -9,7 +9,7 @@ use crate::tui::configuration::Configuration;
 use crate::tui::fault::Fault;
 use crate::tui::message::Msg;
 use pipeline::environment::Environment;
-use pipeline::{Authority, BodySpool, Pipeline};
+use pipeline::{Authority, BodySpool, LeaseSet, Pipeline};
 use redrive::Control;
 use redrive::operations::history::HistoryReader;
 
@@ -31,6 +31,7 @@ pub(super) struct Shared {
     pub(super) edits: Arc<Mutex<Option<BodySpool>>>,
     connection: Arc<OnceLock<Pipeline>>,
     leases: Arc<OnceLock<Leases>>,
+    peeked: Arc<OnceLock<Arc<LeaseSet>>>,
 }
 
 impl Shared {
@@ -50,6 +51,7 @@ impl Shared {
             edits: Arc::default(),
             connection: Arc::default(),
             leases: Arc::default(),
+            peeked: Arc::default(),
         }
     }
 
@@ -67,5 +69,12 @@ impl Shared {
     pub(super) fn leases(&self) -> Result<&Leases, Fault> {
         let pipeline = self.pipeline()?;
         Ok(self.leases.get_or_init(|| Leases::new(&pipeline)))
+    }
+
+    /// The messages of the source queue that a peek received and could not release yet.
+    pub(super) fn peeked(&self) -> Result<Arc<LeaseSet>, Fault> {
+        let pipeline = self.pipeline()?;
+        let leases = || Arc::new(pipeline.peek_leases());
+        Ok(Arc::clone(self.peeked.get_or_init(leases)))
     }
 }

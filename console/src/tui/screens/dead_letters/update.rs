@@ -212,7 +212,8 @@ impl DeadLetters {
             | Action::SaveFilter
             | Action::Compare
             | Action::Export
-            | Action::Sql => {}
+            | Action::Sql
+            | Action::Peek => {}
         }
     }
 

@@ -30,7 +30,8 @@ pub(super) enum HopId {
 impl HopId {
     pub(super) const fn goal(self) -> Goal {
         match self {
-            Self::Topic | Self::Queue => Goal::Page(Page::Charts),
+            Self::Topic => Goal::Page(Page::Charts),
+            Self::Queue => Goal::Screen(ScreenId::Queue),
             Self::DeadLetters => Goal::Screen(ScreenId::DeadLetters),
             Self::Ingest | Self::PerMinute => Goal::Page(Page::Functions),
             Self::Database => Goal::Screen(ScreenId::Records),
@@ -109,6 +110,11 @@ impl Selected {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn queue_leads_to_its_messages() {
+        assert_eq!(HopId::Queue.goal(), Goal::Screen(ScreenId::Queue));
+    }
 
     #[test]
     fn hops_follow_the_findings_and_the_ends_hold() {

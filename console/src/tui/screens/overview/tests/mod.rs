@@ -123,13 +123,12 @@ fn topic_has_what_was_published_and_the_queue_also_what_a_redrive_sends() {
 
 #[test]
 fn every_screen_can_be_found_from_the_bottom_line() {
-    let elsewhere = format!("1-{} screens", ScreenId::ALL.last().unwrap().number());
     for &screen in ScreenId::ALL {
         let mut harness = harness_in(State::Healthy, 80, 24);
         harness.press(screen.number());
         let line = harness.text().lines().last().unwrap().to_owned();
         let here = format!("{} {}", screen.number(), screen.title());
-        for part in [here.as_str(), &elsewhere, "? help"] {
+        for part in [here.as_str(), "0-9 screens", "? help"] {
             assert!(line.contains(part), "{part}: {line}");
         }
         harness.resize(160, 45);

@@ -57,7 +57,6 @@ fn every_number_leads_to_what_explains_it() {
     };
     for (downs, screen, page) in [
         (1, ScreenId::Overview, " Charts 2/6"),
-        (2, ScreenId::Overview, " Charts 2/6"),
         (4, ScreenId::Overview, " Functions 3/6"),
         (7, ScreenId::Overview, " API 4/6"),
     ] {
@@ -65,6 +64,7 @@ fn every_number_leads_to_what_explains_it() {
         assert_eq!(shown, screen);
         assert!(first.contains(page), "{downs}: {first}");
     }
+    assert_eq!(opened(2).0, ScreenId::Queue);
     assert_eq!(opened(3).0, ScreenId::DeadLetters);
     assert_eq!(opened(6).0, ScreenId::Records);
     // Of the charts the third are the dead letters.

@@ -1,0 +1,16 @@
+//! A look at messages that wait for the ingest.
+//!
+//! Invariant: nothing is received before its price was shown and agreed to. Every message is released as soon as it
+//! was read; what could not be released is shown with its end, and is released when the screen is left.
+
+mod detail;
+mod question;
+mod rows;
+mod state;
+mod update;
+mod view;
+
+pub(crate) use self::state::Queue;
+
+#[cfg(test)]
+mod tests;
