@@ -58,13 +58,15 @@ pub(crate) fn checked_name(name: &str) -> Result<&str, String> {
 pub(crate) fn read(folders: &Folders) -> Result<Vec<SavedFilter>, SavedFiltersError> {
     let path = folders.record_filters();
     let read = kept_lines::read(&path, FILE_BYTES_MAX);
-    let mut filters: Vec<SavedFilter> = read.map_err(|cause| match cause.kind() {
-        io::ErrorKind::InvalidData => SavedFiltersError::Content { path, cause },
-        _ => SavedFiltersError::File {
+    let mut filters: Vec<SavedFilter> = read.map_err(|cause| {
+        if cause.kind() == io::ErrorKind::InvalidData {
+            return SavedFiltersError::Content { path, cause };
+        }
+        SavedFiltersError::File {
             operation: "read",
             path,
             cause,
-        },
+        }
     })?;
     filters.truncate(FILTERS_MAX);
     Ok(filters)
