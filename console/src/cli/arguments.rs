@@ -152,9 +152,8 @@ JSON output: {\"entries\": [{\"id\", \"begun_at\", \"operation\", \"environment\
 \"target\", \"caller\", \"user\", \"reason\", \"planned\", \"details\", \"ended_at\", \"ending\":
 {\"counts\", \"error\"}}], \"unreadable_lines\", \"dropped\": null or {\"changes\", \"unfinished\",
 \"from\", \"until\"}}; caller is your ARN in AWS, planned the number of
-messages before the change, counts the numbers after it. A delete counts messages without an answer
-among those `failed`, and again as `unconfirmed`; a publish, a redrive and a replay count them as
-`unknown` and nowhere else.";
+messages before the change, counts the numbers after it, each message once. A delete counts messages
+without an answer as `unconfirmed`; a publish, a redrive and a replay count them as `unknown`.";
 
 const DEMO_EXAMPLES: &str = "\
 Examples:

@@ -130,7 +130,7 @@ impl Footer {
         if total(&head) + wanted + total(&tail) > room {
             // On a narrow screen: where one is, and how to get elsewhere.
             head.retain(|piece| piece.is_current);
-            head.push(Piece::new("0-9", "screens", Action::NextScreen));
+            head.push(Piece::new("0-9 Q", "screens", Action::NextScreen));
         }
         // How to get help, then the keys that matter here; the palette and the way out where there is room beside them.
         let head = fitting(head, &mut room);

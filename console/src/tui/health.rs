@@ -467,7 +467,7 @@ fn drain_in_words(pipeline: &PipelineView, now: DateTime<Utc>) -> String {
     match pipeline.draining(now) {
         Draining::In(secs) => format!("drains in about {}", span_secs(secs)),
         Draining::AtLeast(secs) => format!(
-            "drains in about {} or later: messages stay in flight for longer than {PASSING_SECS} s, because they are \
+            "at this rate drains in about {} or later: messages stay in flight for longer than {PASSING_SECS} s, because they are \
              processed slowly or wait for their visibility timeout",
             span_secs(secs)
         ),

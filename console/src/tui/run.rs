@@ -90,9 +90,7 @@ pub(crate) async fn run(
     let mut model = Model::new(environment.clone(), theme, area, Utc::now());
     model.change_refusal = authority.refusal(&environment).map(|_| {
         let name = &environment.name;
-        format!(
-            "{name} is production: to change it, quit and start with --confirm {name} --reason TEXT"
-        )
+        format!("{name} is production: start with --confirm {name} --reason TEXT")
     });
     let (sender, mut replies) = mpsc::channel(MESSAGES_WAITING_MAX);
     let mut sources = Sources::new(environment, authority, configuration, sender.clone());

@@ -94,7 +94,7 @@ impl ScreenId {
             }
             Self::Queue => {
                 "Shows a few messages that wait for the ingest. SQS shows none without receiving it: the price \
-                 is said before, and each is released as soon as it was read."
+                 is said before, and all are released after the last receive."
             }
         }
     }

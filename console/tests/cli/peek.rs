@@ -16,6 +16,8 @@ use crate::support::proxy::Fault;
 use crate::support::signals::signal;
 use crate::support::source_queue::let_ingest_read;
 
+/// Tries of one call to SQS (AWS SDK, standard retry mode).
+const TRIES: usize = 3;
 const PEEK: [&str; 3] = ["queue", "peek", "--yes"];
 
 fn started(max_receive_count: Option<u64>, bodies: &[String]) -> Harness {
@@ -132,7 +134,7 @@ fn peek_shows_what_waits_counts_it_once_and_releases_it() {
     );
     assert_eq!(
         entry["ending"]["counts"],
-        json!({"received": 3, "released": 3, "not_released": 0, "at_limit": 0})
+        json!({"received": 3, "released": 3, "not_released": 0, "may_be_hidden": 0, "at_limit": 0})
     );
 }
 
@@ -316,6 +318,23 @@ fn peek_that_cannot_release_says_so_and_until_when() {
     let remark = "up to 3 messages may stay hidden from others until";
     assert!(answer.stderr.contains(remark), "{answer:?}");
     assert_eq!(waiting(&harness), (0, 3));
+}
+
+#[test]
+fn release_that_succeeds_later_is_the_one_that_is_reported() {
+    let harness = started(Some(5), &numbered(3));
+    let _proxy = harness.proxy("ChangeMessageVisibilityBatch", Fault::Throttle, 0..TRIES);
+    let answer = harness
+        .program
+        .run(&[&PEEK[..], &["--output", "json"]].concat());
+    assert_eq!(answer.code, 0, "{answer:?}");
+    let report = answer.json();
+    assert!(report["released_at"].is_string(), "{report:#}");
+    assert_eq!(report["not_released"]["messages_max"], 0, "{report:#}");
+    for message in report["messages"].as_array().unwrap() {
+        assert_eq!(message["hidden_until"], Value::Null);
+    }
+    assert_eq!(waiting(&harness), (3, 0));
 }
 
 #[test]

@@ -170,7 +170,7 @@ async fn quitting_ends_a_deletion_with_its_audit_entry_and_releases_the_rest() {
             session.wait_for("300 received", LIMIT);
             // All but one.
             session.press("ag Ddead-letters\r");
-            session.wait_for("deleting: 0 of 299 done", LIMIT);
+            session.wait_for("deleting: 0 of 299 tried", LIMIT);
             session
         }
     });

@@ -347,7 +347,7 @@ fn search_lines(path: &Path, matcher: &Matcher) -> Result<(u64, u64), EraseError
     let lines = io::BufReader::new(File::open(path).map_err(failed)?).lines();
     let mut found = 0;
     for line in lines {
-        found += u64::from(matcher.is_text_in_json(&line.map_err(failed)?));
+        found += u64::from(matcher.is_text_in_query(&line.map_err(failed)?));
     }
     Ok((found, 0))
 }
@@ -381,7 +381,7 @@ async fn rewrite(found: &LocalItem, matcher: &mut Matcher) -> Result<u64, EraseE
                 break;
             }
             let chosen = if found.place == Place::Queries {
-                let has_text = |line: &String| matcher.is_text_in_json(line);
+                let has_text = |line: &String| matcher.is_text_in_query(line);
                 lines.iter().map(has_text).collect()
             } else {
                 chosen_messages(&lines, matcher, failed).await?

@@ -78,13 +78,18 @@ impl Matcher {
 
     /// Whether that text is anywhere in a value.
     pub(crate) fn is_text_in(&self, value: &impl Serialize) -> bool {
-        self.text().is_some()
-            && serde_json::to_string(value).is_ok_and(|value| self.is_text_in_json(&value))
+        let Some(text) = self.text() else {
+            return false;
+        };
+        serde_json::to_string(value).is_ok_and(|value| contains(&value, text))
     }
 
-    /// The same of a value in JSON.
-    pub(crate) fn is_text_in_json(&self, json: &str) -> bool {
-        self.text().is_some_and(|text| contains(json, text))
+    /// The same of a question in SQL, in which a quote within a text is written twice.
+    pub(crate) fn is_text_in_query(&self, json: &str) -> bool {
+        self.text().is_some_and(|text| {
+            contains(json, text)
+                || (text.contains('\'') && contains(json, &text.replace('\'', "''")))
+        })
     }
 
     fn of_record(&self, record: &Record) -> Answer {
@@ -306,6 +311,16 @@ mod tests {
         }
         let matcher = Matcher::new(&request(What::Containing("Marker".to_owned())));
         assert_eq!(matcher.by_fields("{\"Marker"), Answer::Yes);
+    }
+
+    #[test]
+    fn quote_of_a_subject_is_found_as_sql_writes_it() {
+        let matcher = subject("O'Brien");
+        for sql in ["subject = 'O''Brien'", "subject=O'Brien"] {
+            let json = serde_json::json!({ "sql": sql }).to_string();
+            assert!(matcher.is_text_in_query(&json), "{json}");
+        }
+        assert!(!matcher.is_text_in_query(r#"{"sql":"O'Bryan"}"#));
     }
 
     proptest! {

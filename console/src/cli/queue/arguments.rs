@@ -18,8 +18,8 @@ Examples:
 SQS shows a message only to whoever receives it. So the price is said first, and asked about: each
 receive adds 1 to the receive count of the message, for ever, and at maxReceiveCount SQS moves a
 message to the dead-letter queue; while a message is received, the ingest does not get it. What was
-received is released as soon as it was read, also when a signal ends the command; after a kill -9 it
-is hidden for 30 s at most. A peek is a change: it needs what a change needs in production, is
+received is released together, after the last receive, also when a signal ends the command; after a
+kill -9 it is hidden for 30 s at most. A peek is a change: it needs what a change needs in production, is
 refused by --read-only, and is in the audit log.
 
 It is refused where maxReceiveCount is below 3: a peek and one failed try of the ingest would then

@@ -6,6 +6,7 @@
 pub(crate) mod arguments;
 mod text;
 
+use chrono::Utc;
 use pipeline::LeaseSet;
 use pipeline::queue_peek::{Peek, PeekEnd};
 
@@ -53,7 +54,16 @@ async fn peek(
     if !leases.is_empty() {
         release_again(session, &leases, interrupt).await;
     }
-    let peek = peeked?;
+    let mut peek = match peeked {
+        Ok(peek) => peek,
+        Err(error) => {
+            hidden_remark(session, leases.hidden());
+            return Err(error.into());
+        }
+    };
+    if peek.released_at.is_none() {
+        peek.take_release(&leases, Utc::now());
+    }
     write(session, &peek, arguments.bodies)?;
     let hidden = leases.hidden();
     hidden_remark(session, hidden);

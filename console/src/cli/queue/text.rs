@@ -67,7 +67,7 @@ impl<'a> PeekJson<'a> {
             max_receive_count: peek.max_receive_count,
             messages: messages?,
             end: peek.end.as_str(),
-            released_at: peek.released_at(),
+            released_at: peek.released_at,
             not_released: HiddenJson {
                 messages_max: peek.hidden.messages_max,
                 until: peek.hidden.until,
@@ -139,7 +139,7 @@ pub(super) fn limits(peek: &Peek) -> Vec<String> {
 
 /// `3 messages released at 14:05:03 UTC`
 pub(super) fn released(peek: &Peek) -> Option<String> {
-    let at = peek.released_at().filter(|_| !peek.messages.is_empty())?;
+    let at = peek.released_at.filter(|_| !peek.messages.is_empty())?;
     let messages = in_words(peek.messages.len() as u64, "message");
     Some(format!("{messages} released at {} UTC", clock(at)))
 }

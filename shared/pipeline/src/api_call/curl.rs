@@ -55,7 +55,10 @@ impl CurlCommand {
         let mut url = address(environment.api_url.as_deref()?, &call.target).ok()?;
         // A user in the URL would be a secret.
         let _ = (url.set_username(""), url.set_password(None));
-        let mut words = vec!["curl".to_owned(), "--include".to_owned()];
+        // Brackets and braces of the URL are no patterns.
+        let mut words = ["curl", "--globoff", "--include"]
+            .map(str::to_owned)
+            .to_vec();
         let mut option = |name: &str, quoted: String| words.extend([name.to_owned(), quoted]);
         let before = match ApiAccess::of(environment) {
             ApiAccess::Iam => {
@@ -75,8 +78,8 @@ impl CurlCommand {
                 ))
             }
             ApiAccess::Token => {
-                let token = r#""authorization: Bearer $TOKEN""#;
-                option("--header", token.to_owned());
+                // curl hides the value of this option from the list of processes.
+                option("--oauth2-bearer", r#""$TOKEN""#.to_owned());
                 let command = environment.api_token_command.as_deref();
                 Some(format!("TOKEN=$({})", command.unwrap_or_default()))
             }
@@ -148,6 +151,7 @@ mod tests {
             words(&command.text),
             [
                 "curl",
+                "--globoff",
                 "--include",
                 "--aws-sigv4",
                 "aws:amz:eu-west-1:execute-api",
@@ -167,11 +171,11 @@ mod tests {
         let call = ApiCall::get("/health");
         let signed = environment(Authorization::None, Some("vault read token"));
         let command = CurlCommand::of(&signed, &call).unwrap();
-        assert_eq!(words(&command.text)[3], "authorization: Bearer a\"b `c`");
+        assert_eq!(words(&command.text)[3..5], ["--oauth2-bearer", "a\"b `c`"]);
         assert_eq!(command.before.as_deref(), Some("TOKEN=$(vault read token)"));
         let open = CurlCommand::of(&environment(Authorization::None, None), &call).unwrap();
         let url = "https://abc.execute-api.eu-west-1.amazonaws.com/health";
-        assert_eq!(words(&open.text), ["curl", "--include", url]);
+        assert_eq!(words(&open.text), ["curl", "--globoff", "--include", url]);
         assert_eq!(open.before, None);
     }
 
@@ -182,7 +186,7 @@ mod tests {
         let command = CurlCommand::of(&environment, &ApiCall::get("/health")).unwrap();
         assert_eq!(
             command.text,
-            "curl --include https://api.example/base/health"
+            "curl --globoff --include https://api.example/base/health"
         );
         let out = ApiCall::get("/../other");
         assert_eq!(CurlCommand::of(&environment, &out), None);
@@ -211,6 +215,7 @@ mod tests {
             let command = CurlCommand::of(&environment, &call).unwrap();
             prop_assert_eq!(words(&command.text), [
                 "curl".to_owned(),
+                "--globoff".to_owned(),
                 "--include".to_owned(),
                 "--header".to_owned(),
                 format!("x-text: {value}"),

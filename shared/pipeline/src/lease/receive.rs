@@ -310,7 +310,8 @@ impl LeaseSet {
 
 impl Pipeline {
     /// Receives once, and again where that failed in passing. The client itself does not repeat it:
-    /// each try may hide messages, and somebody has to count them.
+    /// each try may hide messages, and somebody has to count them. From the source queue it is not made again where
+    /// the first one may have received something: what each receive costs was agreed to.
     async fn receive(
         &self,
         queue: QueueRole,
@@ -338,7 +339,10 @@ impl Pipeline {
                 Err(error) => error,
             };
             unanswered += usize::from(error.may_have_happened());
-            let is_passing = error.is_unreachable() || error.may_have_happened();
+            let is_passing = match queue {
+                QueueRole::Source => error.is_unreachable() && !error.may_have_happened(),
+                QueueRole::DeadLetter => error.is_unreachable() || error.may_have_happened(),
+            };
             match backoff.next() {
                 Some(wait) if is_passing && begun.elapsed() < RETRY_LIMIT => {
                     tokio::time::sleep(wait).await;
@@ -387,7 +391,7 @@ impl Pipeline {
             if is_surely_not_done(&error) {
                 return reported;
             }
-            let until = after(Utc::now(), visibility_timeout).format("%H:%M UTC");
+            let until = after(Utc::now(), visibility_timeout).format("%H:%M:%S UTC");
             let messages = messages_in_words(count as u64);
             let remark = format!("up to {messages} may stay hidden until {until}");
             reported.outcome_unknown(&remark)

@@ -21,8 +21,8 @@ pub(super) const fn receives_max(messages_max: usize) -> usize {
     messages_max.div_ceil(BATCH_ENTRIES_MAX) * 2 + EMPTY_POLLS_MAX
 }
 
-/// Requests of a peek at most, with that for the settings; without those that are made again because SQS did not
-/// answer.
+/// Requests of a peek at most, with that for the settings; without those that are made again because SQS refused or
+/// could not be reached.
 pub(super) const fn requests_max(messages_max: usize) -> usize {
     receives_max(messages_max) + messages_max.div_ceil(BATCH_ENTRIES_MAX) + 1
 }

@@ -1,8 +1,8 @@
 //! A look at messages of the source queue, which the ingest reads.
 //!
 //! Invariant: what a look costs is known before the first receive, and a queue where it would cost a message is not
-//! looked at. Every received message is released as soon as it was read; what could not be released is named with its
-//! end. SQS cannot show a message without receiving it (Amazon SQS API reference, `ReceiveMessage`).
+//! looked at. All received messages are released together, after the last receive; what could not be released is named
+//! with its end. SQS cannot show a message without receiving it (Amazon SQS API reference, `ReceiveMessage`).
 
 mod bounds;
 mod limit;

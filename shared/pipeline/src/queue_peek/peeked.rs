@@ -8,7 +8,7 @@ use event::{Assessment, Failure, PartialIdentity, assess};
 use super::limit::standing;
 use crate::model::DeadLetter;
 use crate::replacing::{Replacing, named_record};
-use crate::{Body, Hidden, PipelineError};
+use crate::{Body, Hidden, LeaseSet, PipelineError};
 
 /// One message of the source queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,8 +61,10 @@ pub struct Peek {
     pub messages: Vec<PeekedMessage>,
     /// Why no more were received.
     pub end: PeekEnd,
-    /// When the release was answered.
+    /// When the last receive was over.
     pub ended_at: DateTime<Utc>,
+    /// When everything was released; `None` where something may still be hidden.
+    pub released_at: Option<DateTime<Utc>>,
     /// What may still be hidden from the ingest, receives without an answer included.
     pub hidden: Hidden,
     /// Why the audit log does not have its end, if so.
@@ -147,9 +149,20 @@ impl Peek {
         messages.filter(|message| self.is_at_limit(message)).count()
     }
 
-    /// When everything was released; `None` where something may still be hidden.
+    /// Messages of it that were not released.
     #[must_use]
-    pub fn released_at(&self) -> Option<DateTime<Utc>> {
-        (self.hidden.messages_max == 0).then_some(self.ended_at)
+    pub fn not_released(&self) -> usize {
+        let messages = self.messages.iter();
+        messages.filter(|one| one.hidden_until.is_some()).count()
+    }
+
+    /// Takes over what a release has left in the set.
+    pub fn take_release(&mut self, leases: &LeaseSet, at: DateTime<Utc>) {
+        for message in &mut self.messages {
+            let newest = leases.newest(&message.message_id);
+            message.hidden_until = newest.map(|(_, until)| until);
+        }
+        self.hidden = leases.hidden();
+        self.released_at = (self.hidden.messages_max == 0).then_some(at);
     }
 }

@@ -16,13 +16,14 @@ const REFUSED_FOR_MIN: TimeDelta = TimeDelta::minutes(15);
 /// For so long such a peek is spoken of.
 const REMEMBERED_FOR: TimeDelta = TimeDelta::days(1);
 
-/// An earlier peek of this machine that met messages at their limit.
+/// An earlier peek of this machine that met messages at their limit, or may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlierPeek {
-    /// When it ended.
-    pub ended_at: DateTime<Utc>,
-    /// How many messages were at their limit.
-    pub at_limit: u64,
+    /// When it ended, or began.
+    pub at: DateTime<Utc>,
+    /// How many messages were at their limit; `None` where the audit log has no end of it: it is under way, or was
+    /// killed.
+    pub at_limit: Option<u64>,
 }
 
 /// What is known before a peek.
@@ -36,7 +37,7 @@ pub struct PeekPrice {
     pub visibility_timeout_secs: u64,
     /// `maxReceiveCount` of its redrive policy, if it has one.
     pub max_receive_count: Option<u64>,
-    /// The last peek, if it met messages at their limit.
+    /// The last peek, if it met messages at their limit, or may have.
     pub earlier: Option<EarlierPeek>,
     /// When this was asked for.
     pub asked_at: DateTime<Utc>,
@@ -57,8 +58,8 @@ impl PeekPrice {
         sentences.extend(self.met_before());
         sentences.extend([
             format!(
-                "The ingest does not get them until they are released: as soon as they were read, after {} at the \
-                 latest.",
+                "The ingest does not get them before all are released together, after the last receive: usually after a \
+                 few seconds, after {} at the latest.",
                 span_secs(PEEK_VISIBILITY.as_secs())
             ),
             format!(
@@ -104,16 +105,20 @@ impl PeekPrice {
     }
 
     fn met_before(&self) -> Option<String> {
-        let EarlierPeek { ended_at, at_limit } = self.earlier?;
-        let is_remembered = self.asked_at - ended_at < REMEMBERED_FOR;
-        is_remembered.then(|| {
-            format!(
+        let EarlierPeek { at, at_limit } = self.earlier?;
+        let is_remembered = self.asked_at - at < REMEMBERED_FOR;
+        is_remembered.then(|| match at_limit {
+            Some(at_limit) => format!(
                 "At {} UTC a peek met {} at {} limit; if {} still there, this one raises the count again.",
-                clock(ended_at),
+                clock(at),
                 counted(at_limit, "message"),
                 if at_limit == 1 { "its" } else { "their" },
                 if at_limit == 1 { "it is" } else { "they are" },
-            )
+            ),
+            None => format!(
+                "The peek that began at {} UTC has no end in the audit log: it may have met messages at their limit.",
+                clock(at)
+            ),
         })
     }
 
@@ -137,16 +142,23 @@ impl PeekPrice {
             );
             return Some(refused(cause, hint));
         }
-        let EarlierPeek { ended_at, at_limit } = self.earlier?;
-        let until = ended_at + self.refused_for();
+        let EarlierPeek { at, at_limit } = self.earlier?;
+        let until = at + self.refused_for();
         (self.asked_at < until).then(|| {
-            let cause = format!(
-                "the peek at {} UTC met {} at {} limit, and another one could move {} to the dead-letter queue",
-                clock(ended_at),
-                counted(at_limit, "message"),
-                if at_limit == 1 { "its" } else { "their" },
-                if at_limit == 1 { "it" } else { "them" },
-            );
+            let cause = match at_limit {
+                Some(at_limit) => format!(
+                    "the peek at {} UTC met {} at {} limit, and another one could move {} to the dead-letter queue",
+                    clock(at),
+                    counted(at_limit, "message"),
+                    if at_limit == 1 { "its" } else { "their" },
+                    if at_limit == 1 { "it" } else { "them" },
+                ),
+                None => format!(
+                    "the peek that began at {} UTC has no end in the audit log: it is under way or was killed, may have \
+                     met messages at their limit, and another one could move them to the dead-letter queue",
+                    clock(at)
+                ),
+            };
             let hint = format!(
                 "wait until {} UTC: by then an ingest that works has stored what it can; meanwhile follow one event: \
                  opsconsole trace SOURCE ID",

@@ -4,7 +4,7 @@
 //! received is released before the end, or is in the caller's set. A peek ends within a limit.
 
 use chrono::Utc;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -47,27 +47,31 @@ impl Pipeline {
         })
     }
 
-    /// The last peek that the audit log has, if it met messages at their limit.
+    /// The last peek that the audit log has, if it met messages at their limit, or if nobody knows whether it did.
     async fn earlier_peek(&self) -> Option<EarlierPeek> {
         let log = self.authority.log.clone()?;
-        let environment = self.environment().name.clone();
-        let queue = self.queue_name(QueueRole::Source).to_owned();
+        // The same queue may be in several environments.
+        let queue_url = self.queue_url(QueueRole::Source).to_owned();
         let reading = move || {
             log.read_last(1, |change| {
-                change.operation == Operation::Peek
-                    && change.environment == environment
-                    && change.target == queue
+                let of = change.details.get("queue_url").and_then(Value::as_str);
+                change.operation == Operation::Peek && of == Some(queue_url.as_str())
             })
         };
         // A log that cannot be read cannot be written either, and then there is no permit.
         let trail = spawn_blocking(reading).await.ok()?.ok()?;
         let last = trail.entries.into_iter().next_back()?;
-        let at_limit = *last.ending?.counts.get("at_limit")?;
-        Some(EarlierPeek {
-            ended_at: last.ended_at?,
-            at_limit,
-        })
-        .filter(|earlier| earlier.at_limit > 0)
+        let earlier = match &last.ending {
+            Some(ending) => EarlierPeek {
+                at: last.ended_at?,
+                at_limit: Some(*ending.counts.get("at_limit")?),
+            },
+            None => EarlierPeek {
+                at: last.begun_at,
+                at_limit: None,
+            },
+        };
+        Some(earlier).filter(|earlier| earlier.at_limit != Some(0))
     }
 
     /// Receives up to `messages_max` messages of the source queue, and releases them. `leases` has what could not be
@@ -93,14 +97,16 @@ impl Pipeline {
                 target: price.queue.clone(),
                 planned: messages_max,
                 details: json!({
+                    "queue_url": self.queue_url(QueueRole::Source),
                     "max_receive_count": price.max_receive_count,
                     "visibility_timeout_secs": PEEK_VISIBILITY.as_secs(),
                 }),
             })
             .await?;
         let (messages, end) = receive(leases, messages_max, &price, cancel).await;
-        let hidden = leases.try_release_all().await;
-        let mut peek = ended(price, leases, messages, end, hidden);
+        let mut peek = ended(price, messages, end);
+        leases.try_release_all().await;
+        peek.take_release(leases, Utc::now());
         let error = match &peek.end {
             PeekEnd::Failed(error) => Some(error.to_string()),
             PeekEnd::Complete
@@ -113,8 +119,9 @@ impl Pipeline {
         let received = peek.messages.len();
         let counts = [
             ("received", received),
-            ("released", received.saturating_sub(hidden.messages_max)),
-            ("not_released", hidden.messages_max),
+            ("released", received - peek.not_released()),
+            ("not_released", peek.not_released()),
+            ("may_be_hidden", peek.hidden.messages_max),
             ("at_limit", peek.at_limit()),
         ];
         let ended = permit.end(counts, error).await;
@@ -184,25 +191,16 @@ async fn receive(
     (messages, PeekEnd::Few)
 }
 
-fn ended(
-    price: PeekPrice,
-    leases: &LeaseSet,
-    mut messages: Vec<PeekedMessage>,
-    end: PeekEnd,
-    hidden: Hidden,
-) -> Peek {
+fn ended(price: PeekPrice, mut messages: Vec<PeekedMessage>, end: PeekEnd) -> Peek {
     messages.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
-    for message in &mut messages {
-        let newest = leases.newest(&message.message_id);
-        message.hidden_until = newest.map(|(_, until)| until);
-    }
     Peek {
         queue: price.queue,
         max_receive_count: price.max_receive_count,
         messages,
         end,
         ended_at: Utc::now(),
-        hidden,
+        released_at: None,
+        hidden: Hidden::default(),
         audit_error: None,
     }
 }

@@ -124,8 +124,8 @@ fn small_limit_is_refused_with_what_to_do() {
 fn peek_is_refused_while_the_last_one_could_have_left_messages_at_their_limit() {
     let after = |minutes: i64, visibility_timeout_secs: u64| {
         let earlier = EarlierPeek {
-            ended_at: at(0) - TimeDelta::minutes(minutes),
-            at_limit: 2,
+            at: at(0) - TimeDelta::minutes(minutes),
+            at_limit: Some(2),
         };
         PeekPrice {
             visibility_timeout_secs,
@@ -152,4 +152,11 @@ fn peek_is_refused_while_the_last_one_could_have_left_messages_at_their_limit() 
         said(15)
     );
     assert!(!said(24 * 60).contains("a peek met"));
+    let unknown = EarlierPeek {
+        at: at(0) - TimeDelta::minutes(1),
+        at_limit: None,
+    };
+    let unknown = price(Some(5), Some(unknown));
+    let refusal = unknown.refusal().unwrap().to_string();
+    assert!(refusal.contains("has no end in the audit log"), "{refusal}");
 }

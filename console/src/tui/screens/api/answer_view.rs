@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::answer::{Shown, status_tone};
 use super::past::Sent;
-use super::state::{Api, Series};
+use super::state::{Api, Calling, Series};
 use crate::tui::document::size;
 use crate::tui::fault::Fault;
 use crate::tui::format::{UNKNOWN, age_secs, clock, counted, fit, latency, span_secs, visible};
@@ -122,6 +122,15 @@ fn head(api: &Api, theme: Theme, width: usize) -> Vec<Line<'static>> {
         }
         return lines;
     };
+    let is_other = |calling: &&Calling| calling.sent.call != outcome.sent.call;
+    if api.calling.as_ref().filter(is_other).is_some() {
+        let text = format!(
+            "until then, the answer of {} UTC to {}",
+            clock(outcome.at),
+            title(&outcome.sent)
+        );
+        lines.extend(hanging(Tone::Muted, &text, theme, width));
+    }
     match &outcome.result {
         Ok(shown) => lines.extend(shown_lines(shown, api.shows_headers, theme, width)),
         Err(fault) => {

@@ -45,12 +45,17 @@ pub(super) struct Past {
     pub(super) result: Result<(u16, Duration), String>,
     /// How often it was sent.
     pub(super) calls: usize,
+    /// Whether its body was too long to keep.
+    pub(super) has_lost_body: bool,
 }
 
 /// Keeps a call, the newest first.
 pub(super) fn keep(history: &mut VecDeque<Past>, mut past: Past) {
     let body = past.sent.call.body.take();
-    past.sent.call.body = body.filter(|body| body.len() <= BODY_BYTES_MAX);
+    past.has_lost_body = body
+        .as_ref()
+        .is_some_and(|body| body.len() > BODY_BYTES_MAX);
+    past.sent.call.body = body.filter(|_| !past.has_lost_body);
     history.truncate(PAST_MAX - 1);
     history.push_front(past);
 }

@@ -134,6 +134,7 @@ impl Api {
                     Err(fault) => Err(fault.message.clone()),
                 },
                 calls,
+                has_lost_body: false,
             };
             keep(&mut self.history, past);
         }
@@ -155,6 +156,18 @@ impl Api {
         };
         let effect = Effect::CancelCall(calling.request);
         context.outbox.effects.push(effect);
+        let calls = self
+            .series
+            .as_ref()
+            .map_or(0, |series| series.calls.calls());
+        let past = Past {
+            at: context.now,
+            sent: calling.sent,
+            result: Err("cancelled".to_owned()),
+            calls: calls + 1,
+            has_lost_body: false,
+        };
+        keep(&mut self.history, past);
         if let Some(series) = &mut self.series {
             series.stopped = Some("it was cancelled");
         }

@@ -182,6 +182,10 @@ impl Api {
                     && self.fill(past.sent, context)
                 {
                     self.focus = Pane::Form;
+                    if past.has_lost_body {
+                        let text = "its body was too long to keep: the form has another one";
+                        context.notify(Tone::Warning, text);
+                    }
                 }
             }
             (Action::CopyItem | Action::CopyCurl, Some(Over::Curl(command))) => {

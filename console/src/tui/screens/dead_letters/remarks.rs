@@ -47,7 +47,7 @@ impl DeadLetters {
         }
         if let Some(Progress { done, total }) = self.deletion_progress() {
             let (done, total) = (count(done as u64), count(total as u64));
-            remarks.push((Tone::Good, format!("deleting: {done} of {total} done")));
+            remarks.push((Tone::Good, format!("deleting: {done} of {total} tried")));
         }
         let unanswered = self.lease.unanswered_text();
         remarks.extend(unanswered.map(|text| (Tone::Warning, text)));

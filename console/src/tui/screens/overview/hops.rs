@@ -448,7 +448,8 @@ pub(super) fn database(context: &ScreenContext<'_>) -> Hop {
     let mut rest = freshness.notes;
     let has_age = period.is_some() && !is_fresh;
     let age_of_rows = has_age.then(|| rest.remove(0));
-    rest.extend(period);
+    // A rate without its time would be that of now, and a cause may be long.
+    rest.splice(0..0, period);
     let is_removed = stored.is_none() && context.pipeline.rows_were_removed();
     rest.extend(is_removed.then(|| "rows were removed".to_owned()));
     let rows = format!("{about}{}", counted(totals.total, "row"));

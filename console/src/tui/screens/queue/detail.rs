@@ -34,7 +34,10 @@ impl Detail {
         let first = message.first_received_at;
         let first = first.map_or_else(|| UNKNOWN.to_owned(), |at| format!("{} UTC", timestamp(at)));
         let released = match message.hidden_until {
-            None => format!("{} UTC", clock(peek.ended_at)),
+            None => peek.released_at.map_or_else(
+                || "yes, others of this peek are not".to_owned(),
+                |at| format!("{} UTC", clock(at)),
+            ),
             Some(until) => format!(
                 "not confirmed: hidden from the ingest until {} UTC at the latest",
                 clock(until)

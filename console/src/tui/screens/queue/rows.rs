@@ -1,6 +1,5 @@
 //! Rows of the list. Pure.
 
-use chrono::{DateTime, Utc};
 use pipeline::queue_peek::{Peek, PeekedMessage};
 use ratatui::text::{Line, Span};
 
@@ -35,7 +34,6 @@ pub(super) fn row(
     peek: &Peek,
     message: &PeekedMessage,
     is_selected: bool,
-    now: DateTime<Utc>,
     theme: Theme,
     width: usize,
 ) -> Line<'static> {
@@ -43,7 +41,10 @@ pub(super) fn row(
     let head = format!(
         "{} {} {} ",
         left(&receives(peek, message), RECEIVES),
-        right(&short_span_secs(age_secs(message.sent_at, now)), AGE),
+        right(
+            &short_span_secs(age_secs(message.sent_at, peek.ended_at)),
+            AGE
+        ),
         right(&size(message.body.bytes()), SIZE)
     );
     let used = 4 + VERDICT + 1 + RECEIVES + AGE + SIZE + 3;

@@ -26,6 +26,8 @@ pub(crate) struct Queue {
     pub(super) release: Remote<()>,
     pub(super) question: Question,
     size: usize,
+    /// Messages that the peek under way may receive.
+    pub(super) asked_for: usize,
     pub(super) list: ListState,
     pub(super) detail: Option<Detail>,
     /// On a narrow screen, instead of the list.
@@ -60,6 +62,7 @@ impl Default for Queue {
             release: Remote::default(),
             question: Question::Closed,
             size: SIZE_FIRST,
+            asked_for: 0,
             list: ListState::default(),
             detail: None,
             is_detail_open: false,
@@ -90,11 +93,17 @@ impl Queue {
     /// Messages that may be hidden from the ingest, with those that are being received.
     pub(crate) fn hidden_messages(&self) -> usize {
         let under_way = match self.peek.is_loading() {
-            true => self.messages_max(),
+            true => self.asked_for,
             false => 0,
         };
         let left = self.hidden.map_or(0, |(hidden, _)| hidden.messages_max);
         left + under_way
+    }
+
+    /// Whether something can be released: a receive without an answer has left no handle.
+    pub(super) fn has_handles(&self) -> bool {
+        let peek = self.peek.value().filter(|_| self.peek.error().is_none());
+        peek.is_none_or(|peek| peek.not_released() > 0)
     }
 
     pub(super) fn parts(&self, body: Rect) -> Parts {

@@ -102,6 +102,10 @@ impl Screen for Queue {
 impl Queue {
     fn act(&mut self, action: Action, context: &mut UpdateContext<'_>) {
         let body = context.body;
+        // A key that is pressed meanwhile is not for a question that is not there yet.
+        if self.question == Question::Pricing && !matches!(action, Action::Peek | Action::Back) {
+            self.question = Question::Closed;
+        }
         let page = isize::try_from(self.height(body).max(1)).unwrap_or(1);
         #[expect(
             clippy::wildcard_enum_match_arm,
@@ -147,12 +151,8 @@ impl Queue {
 
     /// Reads the price of now, which the question shows.
     fn ask(&mut self, context: &mut UpdateContext<'_>) {
-        if context.environment.read_only {
-            let name = visible(&context.environment.name);
-            context.notify(
-                Tone::Warning,
-                format!("{name} is read-only: a peek changes receive counts"),
-            );
+        if let Some(refusal) = context.change_refusal("no peek, which changes receive counts") {
+            context.notify(Tone::Warning, refusal);
         } else if self.peek.is_loading() {
             context.notify(Tone::Muted, "a peek is under way");
         } else {
@@ -185,6 +185,7 @@ impl Queue {
         }
         self.question = Question::Closed;
         let messages_max = self.messages_max();
+        self.asked_for = messages_max;
         context.outbox.fetch(&mut self.peek, Reply::Peeked, |to| {
             Request::PeekQueue(messages_max, to)
         });
@@ -199,6 +200,9 @@ impl Queue {
         if self.peek.error().is_none() {
             let hidden = self.peek.value().map(|peek| peek.hidden);
             self.is_left(hidden.unwrap_or_default(), context);
+        } else {
+            // A receive without an answer may have hidden some: its answer names them.
+            self.release(context);
         }
         self.select(0, context.body);
         // What it did to counts and limits.
@@ -251,11 +255,16 @@ impl Queue {
     }
 
     fn all_are_released(&mut self, context: &UpdateContext<'_>) {
-        let Some(peek) = self.peek.value_mut() else {
+        // An older peek was released before.
+        let is_of_this = !self.peek.is_loading() && self.peek.error().is_none();
+        let Some(peek) = self.peek.value_mut().filter(|_| is_of_this) else {
             return;
         };
+        if peek.hidden.messages_max == 0 {
+            return;
+        }
         peek.hidden = Hidden::default();
-        peek.ended_at = context.now;
+        peek.released_at = Some(context.now);
         for message in &mut peek.messages {
             message.hidden_until = None;
         }
@@ -286,6 +295,7 @@ impl Queue {
         if self.question == Question::Open || !list.contains(position) {
             return;
         }
+        self.question = Question::Closed;
         // The head of the columns too.
         let above = self.notes(context, usize::from(list.width)).len() + 1;
         let line = usize::from(position.y - list.y).checked_sub(above);

@@ -53,8 +53,7 @@ impl Queue {
                 let shown = peek.messages.iter().enumerate();
                 for (number, message) in shown.skip(list.offset).take(height) {
                     let is_selected = number == list.selected;
-                    let now = context.now;
-                    lines.push(rows::row(peek, message, is_selected, now, theme, width));
+                    lines.push(rows::row(peek, message, is_selected, theme, width));
                 }
             }
             Some(_) | None => lines.extend(self.advice(theme, width)),
@@ -97,7 +96,7 @@ impl Queue {
         if self.peek.is_loading() {
             let longest = span_secs(PEEK_VISIBILITY.as_secs());
             let text = format!(
-                "receiving: what comes is hidden from the ingest until it was read, for {longest} at most"
+                "receiving: what comes is hidden from the ingest until the last receive, for {longest} at most"
             );
             note(Tone::Muted, &text);
         } else if let Some(text) = self.hidden_text(context) {
@@ -141,9 +140,10 @@ impl Queue {
         let (hidden, _) = self.hidden?;
         let until = hidden.until?;
         let left = span_secs(age_secs(context.now, until));
-        let what = match self.release.is_loading() {
-            true => "being released",
-            false => "R releases them",
+        let what = match (self.release.is_loading(), self.has_handles()) {
+            (true, _) => "being released",
+            (false, true) => "R releases them",
+            (false, false) => "SQS did not answer, so only the time releases them",
         };
         Some(format!(
             "up to {} received until {} UTC, hidden from the ingest for {left}: {what}",
@@ -184,7 +184,7 @@ impl Queue {
 
 /// `3 messages released at 14:05:03 UTC`
 fn released_text(peek: &Peek) -> Option<String> {
-    let at = peek.released_at().filter(|_| !peek.messages.is_empty())?;
+    let at = peek.released_at.filter(|_| !peek.messages.is_empty())?;
     let messages = message_count(peek.messages.len());
     Some(format!("{messages} released at {} UTC", clock(at)))
 }

@@ -155,10 +155,10 @@ fn messages_left_by_a_deletion_are_released_where_the_screen_was_left() {
 #[test]
 fn deletion_under_way_shows_its_progress_and_keeps_redrives_out() {
     let (mut harness, to, _) = deleting();
-    assert!(harness.screen_text().contains("deleting: 0 of 2 done"));
+    assert!(harness.screen_text().contains("deleting: 0 of 2 tried"));
     let progress = redrive::operations::Progress { done: 1, total: 2 };
     harness.send(Msg::WorkProgress(to.id(), progress));
-    assert!(harness.screen_text().contains("deleting: 1 of 2 done"));
+    assert!(harness.screen_text().contains("deleting: 1 of 2 tried"));
     assert_eq!(harness.model.work(), Some(("deletion", 1, 2)));
     harness.press('r');
     assert!(!harness.is_reviewing());

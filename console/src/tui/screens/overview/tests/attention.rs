@@ -110,7 +110,7 @@ fn queue_whose_messages_stand_in_flight_drains_in_some_time_or_later() {
     }
     let text = harness.text();
     assert!(
-        text.contains("drains in about 1 min 17 s or later"),
+        text.contains("at this rate drains in about 1 min 17 s or later"),
         "{text}"
     );
     assert!(text.contains("empty in 1 min 17 s or later"), "{text}");

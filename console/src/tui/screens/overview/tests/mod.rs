@@ -128,7 +128,7 @@ fn every_screen_can_be_found_from_the_bottom_line() {
         harness.press(screen.number());
         let line = harness.text().lines().last().unwrap().to_owned();
         let here = format!("{} {}", screen.number(), screen.title());
-        for part in [here.as_str(), "0-9 screens", "? help"] {
+        for part in [here.as_str(), "0-9 Q screens", "? help"] {
             assert!(line.contains(part), "{part}: {line}");
         }
         harness.resize(160, 45);

@@ -14,6 +14,7 @@ use crate::tui::effect::Effect;
 use crate::tui::fault::Fault;
 use crate::tui::keymap::KeyContext;
 use crate::tui::request::Request;
+use crate::tui::screen_id::ScreenId;
 use crate::tui::testing::{
     Harness, PEEK, PEEK_PRICE, RELEASE_PEEKED, TIME_LINE, assert_pictures, draw_at_every_size, now,
     production, read_only, trimmed,
@@ -103,6 +104,7 @@ fn peek() -> Peek {
         ],
         end: PeekEnd::Empty,
         ended_at: now(),
+        released_at: Some(now()),
         hidden: Hidden::default(),
         audit_error: None,
     }
@@ -184,8 +186,8 @@ fn drive(state: State, width: u16, height: u16) -> Harness {
         State::Refused => priced(&mut harness, price(2, None)),
         State::RefusedAgain => {
             let earlier = EarlierPeek {
-                ended_at: now() - TimeDelta::minutes(3),
-                at_limit: 2,
+                at: now() - TimeDelta::minutes(3),
+                at_limit: Some(2),
             };
             priced(&mut harness, price(5, Some(earlier)));
         }
@@ -277,6 +279,7 @@ fn nothing_is_received_before_the_price_was_read_and_agreed_to() {
     assert_eq!(harness.count(&PEEK_PRICE), 1);
     harness.press('y');
     assert_eq!(harness.count(&PEEK), 0, "the question is not there yet");
+    harness.press('p');
     harness.answer(&PEEK_PRICE, Ok(price(5, None)));
     assert_eq!(harness.model.key_context(), KeyContext::Confirm);
     let text = harness.text();
@@ -360,6 +363,75 @@ fn message_that_was_not_released_counts_down_and_a_key_releases_it() {
     assert!(!text.contains("hidden from the ingest until"), "{text}");
     harness.press('R');
     assert_eq!(harness.notice(), "all messages are released");
+}
+
+#[test]
+fn key_that_is_pressed_before_the_question_is_not_its_answer() {
+    let mut harness = drive(State::Ready, 160, 45);
+    harness.keys("pk");
+    harness.answer(&PEEK_PRICE, Ok(price(5, None)));
+    assert_eq!(
+        harness.model.key_context(),
+        KeyContext::Screen(ScreenId::Queue)
+    );
+    harness.press('y');
+    assert_eq!((harness.count(&PEEK), harness.copied.len()), (0, 1));
+}
+
+#[test]
+fn failed_peek_names_what_its_unanswered_receives_hide() {
+    let mut harness = drive(State::Priced, 160, 45);
+    asked(&mut harness);
+    harness.answer(&PEEK, Err(fault()));
+    let until = Some(now() + TimeDelta::seconds(30));
+    let hidden = Hidden {
+        messages_max: 10,
+        until,
+    };
+    harness.answer(&RELEASE_PEEKED, Ok(hidden));
+    let text = harness.text();
+    assert!(text.contains("up to 10 messages received until"), "{text}");
+}
+
+#[test]
+fn older_peek_is_not_released_again_by_a_later_one() {
+    let mut harness = drive(State::Ready, 160, 45);
+    let before = harness.text();
+    let released = "3 messages released at 11:06:40 UTC";
+    assert!(before.contains(released), "{before}");
+    asked(&mut harness);
+    harness.pass(20);
+    harness.press('1');
+    harness.answer(&RELEASE_PEEKED, Ok(Hidden::default()));
+    harness.answer(&PEEK, Err(fault()));
+    harness.press('Q');
+    let text = harness.text();
+    assert!(
+        text.contains(released) && text.contains("as of 11:06:40"),
+        "{text}"
+    );
+}
+
+#[test]
+fn number_under_way_is_that_which_was_asked_for() {
+    let mut harness = drive(State::Priced, 160, 45);
+    harness.keys("+++++");
+    asked(&mut harness);
+    harness.keys("-----");
+    assert_eq!(harness.model.screens.queue.hidden_messages(), 50);
+}
+
+#[test]
+fn production_that_was_not_confirmed_is_not_asked() {
+    let mut harness = drive(State::Priced, 160, 45);
+    harness.model.change_refusal = Some("start with --confirm".to_owned());
+    harness.press('p');
+    assert!(
+        harness.notice().contains("start with --confirm"),
+        "{}",
+        harness.notice()
+    );
+    assert_eq!(harness.count(&PEEK_PRICE), 0);
 }
 
 #[test]
