@@ -124,7 +124,7 @@ fn records_and_publish(session: &mut Session, folder: &Path) {
 
 fn api(session: &mut Session, folder: &Path) {
     session.press("0");
-    session.wait_for("of the deployed API", STEP);
+    session.wait_for("operations", STEP);
     // The list of records, two of them.
     session.press("j\rjjjjjjj\r2\r");
     session.press("s");
