@@ -483,13 +483,10 @@ fn tunnel(pipeline: &PipelineView, now: DateTime<Utc>, findings: &mut Vec<Findin
         .value()
         .and_then(|totals| totals.tunnel_fault.as_ref());
     // It may fail for another cause by now, or no more.
-    let as_of = match fetched(&pipeline.totals) {
-        Some(at) if pipeline.polling.totals >= SELDOM_ASKED => format!(" · at {}", clock(at)),
-        Some(_) | None => as_of_then(&pipeline.totals, pipeline.polling.totals, now),
-    };
+    let read_at = fetched(&pipeline.totals).unwrap_or(now);
     findings.extend(fault.map(|fault| Finding {
         tone: Tone::Warning,
-        text: format!("{fault}{as_of}"),
+        text: format!("{fault} · at {}", clock(read_at)),
         advice: "records are read by the API; see tunnel in the environment's entry".to_owned(),
         screen: None,
     }));

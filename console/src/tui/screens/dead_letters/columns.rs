@@ -243,8 +243,11 @@ pub(super) fn group_row(
     }
 }
 
-/// `2 h – 3 min ↑`: how long ago the first and the last one were sent, and the trend.
+/// `2 h – 3 min ↑`: how long ago the first and the last one were sent, and the trend; nothing of none.
 fn seen(group: &Group, now: DateTime<Utc>) -> String {
+    if group.messages == 0 {
+        return String::new();
+    }
     let (first, last) = group.sent_at;
     let ago = |at| short_span_secs(age_secs(at, now));
     let span = match (ago(first), ago(last)) {
