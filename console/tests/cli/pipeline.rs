@@ -438,7 +438,7 @@ fn call_is_printed_for_curl_and_not_sent() {
         deployed.endpoints.api_url
     );
     let words = shell_words::split(printed["command"].as_str().unwrap()).unwrap();
-    assert_eq!(words, ["curl", "--include", &url]);
+    assert_eq!(words, ["curl", "--globoff", "--include", &url]);
     assert_eq!(printed["before"], Value::Null);
     let out = deployed.run(&["api", "get", "/../x", "--curl"]);
     assert_eq!(out.code, 2, "{out:?}");
@@ -447,7 +447,7 @@ fn call_is_printed_for_curl_and_not_sent() {
     let signed = program.run(&["api", "get", "/health", "--curl"]);
     assert_eq!(signed.code, 0, "nothing is sent: {signed:?}");
     let expected = format!(
-        "curl --include --aws-sigv4 aws:amz:us-east-1:execute-api \
+        "curl --globoff --include --aws-sigv4 aws:amz:us-east-1:execute-api \
          --user \"$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY\" \
          --header \"x-amz-security-token: $AWS_SESSION_TOKEN\" {NOBODY}/health\n"
     );

@@ -61,7 +61,7 @@ fn walk(configuration: &str) {
     }
     session.press("c");
     let screen = session.wait_for("copied the curl command", LIMIT);
-    assert!(screen.contains("curl --include"), "{screen}");
+    assert!(screen.contains("curl --globoff --include"), "{screen}");
     // The clipboard of the terminal (OSC 52).
     assert!(session.output().contains("\u{1b}]52;c;"));
     session.press("\u{1b}");

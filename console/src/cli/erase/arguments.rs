@@ -30,6 +30,7 @@ It erases
   copies of messages     of `dlq export` and `dlq delete`: rewritten
   exports                of `export`: rewritten file by file
   files of the editor    that a console left in the temporary folder
+  queries                questions in SQL and saved filters with the text, of this machine
   audit log              the details of a change, such as the bodies of edits; who, when and
                          where stay
 Copies and exports are found wherever this machine wrote them; --also names those that were moved
@@ -49,8 +50,8 @@ JSON output: {\"is_dry_run\", \"is_complete\", \"found\", \"to_erase\", \"erased
 [{\"place\", \"name\", \"found\", \"erased\", \"action\", \"reason\"}], \"partitions\":
 [{\"name\", \"bytes\", \"outcome\", \"reason\"}], \"resumes\": TEXT or null, \"unreadable\",
 \"program_failures\", \"unseen\": [TEXT], \"stays\": [TEXT]}. place is \"records\" (of one
-day), \"dead-letters\", \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\"
-or \"audit-log\"; action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is
+day), \"dead-letters\", \"redrive\", \"plan\", \"messages\", \"export\", \"temporary\", \"editor\",
+\"queries\" or \"audit-log\"; action is \"delete\", \"remove\", \"rewrite\" or \"leave\"; outcome is
 \"to-rewrite\", \"to-vacuum\", \"rewritten\", \"vacuumed\", \"gone\" or \"left\". reason is why
 something stays, or null. resumes says which earlier erasure of the same is brought to its end.
 to_erase of a dry run is the number for --confirm-count.
@@ -97,7 +98,7 @@ pub struct EraseArguments {
     /// Show what would be erased, and change nothing
     #[arg(long, conflicts_with_all = ["yes", "confirm_count"])]
     pub dry_run: bool,
-    /// How many events and messages --dry-run found: nothing is erased if it is another number now
+    /// How many --dry-run found in all places: nothing is erased if it is another number now
     #[arg(long, value_name = "N", requires = "yes")]
     pub confirm_count: Option<u64>,
     /// Do not ask; needs --confirm-count

@@ -13,6 +13,6 @@ mod window;
 pub(crate) use self::columns::{Fold, folded};
 pub(crate) use self::panel::{Limit, PANEL_ROWS_MIN, Panel, Series, draw_panel};
 pub(crate) use self::span::{Span, joined, of_periods, of_samples};
-pub(crate) use self::time_axis::{Mark, draw_time_axis};
+pub(crate) use self::time_axis::{Cursor, Mark, draw_time_axis};
 pub(crate) use self::value_axis::Unit;
 pub(crate) use self::window::Window;

@@ -48,9 +48,39 @@ impl Placed {
     }
 }
 
+/// The column that is read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    /// Its start.
+    pub(crate) at: DateTime<Utc>,
+    /// Start and end of the time that its values are of.
+    pub(crate) of: (DateTime<Utc>, DateTime<Utc>),
+}
+
+impl Cursor {
+    /// Of a column, whose values come from the periods of this length that it touches, until now.
+    pub(crate) fn of(
+        at: DateTime<Utc>,
+        column: Duration,
+        period: Duration,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let period = period.num_milliseconds().max(1);
+        let begin = at.timestamp_millis().div_euclid(period) * period;
+        let end = (at + column).timestamp_millis();
+        let end = -(-end).div_euclid(period) * period;
+        let time = |millis| DateTime::from_timestamp_millis(millis).unwrap_or(at);
+        Self {
+            at,
+            of: (time(begin), time(end).min(now)),
+        }
+    }
+}
+
+/// Draws the axis of time below the charts.
 pub(crate) fn draw_time_axis(
     (window, marks): (Window, &[Mark]),
-    cursor: Option<DateTime<Utc>>,
+    cursor: Option<Cursor>,
     theme: Theme,
     area: Rect,
     buffer: &mut Buffer,
@@ -66,7 +96,7 @@ pub(crate) fn draw_time_axis(
         let (x, y) = at(placed.column);
         buffer.set_string(x, y, &placed.text, style);
     };
-    let moment = cursor.and_then(|moment| cursor_label(moment, window, marks));
+    let moment = cursor.and_then(|cursor| cursor_label(cursor, window, marks));
     let marks = placed_marks(window, marks);
     let is_free = |label: &Placed| {
         !moment.as_ref().is_some_and(|moment| moment.touches(label))
@@ -104,8 +134,8 @@ fn placed_marks(window: Window, marks: &[Mark]) -> Vec<Placed> {
 }
 
 /// The time of the cursor, with the changes beside it.
-fn cursor_label(moment: DateTime<Utc>, window: Window, marks: &[Mark]) -> Option<Placed> {
-    let column = window.column_of(moment)?;
+fn cursor_label(cursor: Cursor, window: Window, marks: &[Mark]) -> Option<Placed> {
+    let column = window.column_of(cursor.at)?;
     let beside = marks.iter().filter(|mark| {
         let other = window.column_of(mark.at);
         other.is_some_and(|other| other.abs_diff(column) <= ON_MARK)
@@ -113,7 +143,7 @@ fn cursor_label(moment: DateTime<Utc>, window: Window, marks: &[Mark]) -> Option
     let changes: Vec<_> = beside
         .map(|mark| format!("{} {} {}", mark.sign, clock(mark.at), mark.text))
         .collect();
-    let time = cursor_time(moment, window);
+    let time = cursor_time(cursor, window);
     let text = format!(" {} ", [vec![time], changes].concat().join(" · "));
     let text = fit(&text, usize::from(window.columns));
     Some(centred(column, text, window))
@@ -121,11 +151,11 @@ fn cursor_label(moment: DateTime<Utc>, window: Window, marks: &[Mark]) -> Option
 
 /// The time that a column stands for: where that is more than a minute, with its end, because a column has the average or
 /// the greatest value of all of it.
-fn cursor_time(moment: DateTime<Utc>, window: Window) -> String {
+fn cursor_time(cursor: Cursor, window: Window) -> String {
+    let (moment, end) = cursor.of;
     if window.column() <= Duration::minutes(1) {
-        return clock(moment);
+        return clock(cursor.at);
     }
-    let end = moment + window.column();
     let form = if window.until() - window.from > Duration::hours(24) {
         "%b %d %H:%M"
     } else {
@@ -192,7 +222,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// With values of each second.
     fn drawn(window: Window, marks: &[Mark], cursor: Option<DateTime<Utc>>) -> String {
+        let cursor =
+            cursor.map(|at| Cursor::of(at, window.column(), Duration::seconds(1), window.until()));
         let area = Rect::new(0, 0, window.columns + GUTTER, 1);
         let mut buffer = Buffer::empty(area);
         let theme = Theme { has_colour: false };
@@ -232,6 +265,19 @@ mod tests {
         let hour = Window::ending(at("2026-11-28T11:06:39Z"), Duration::hours(1), 100);
         let axis = drawn(hour, &[], Some(hour.start_of(50)));
         assert!(!axis.contains(" to "), "{axis}");
+    }
+
+    /// A value of a metric is of all of its period.
+    #[test]
+    fn column_that_is_read_has_the_time_of_the_periods_that_it_touches() {
+        let hour = Duration::hours(1);
+        let column = Duration::minutes(67);
+        let now = at("2026-11-28T18:24:32Z");
+        let of = |text| Cursor::of(at(text), column, hour, now).of;
+        let whole = (at("2026-11-28T16:00:00Z"), at("2026-11-28T18:00:00Z"));
+        assert_eq!(of("2026-11-28T16:16:00Z"), whole);
+        let newest = (at("2026-11-28T18:00:00Z"), now);
+        assert_eq!(of("2026-11-28T18:16:00Z"), newest);
     }
 
     #[test]

@@ -184,7 +184,7 @@ fn dead_letters(flows: &Flows) -> HopAccount {
             + untaken
             + if untaken > 0.0 { reported } else { 0.0 },
         Texts {
-            balanced: "every dead letter that was sent is in its queue, or was deleted; of those that came by retries, what was purged or expired is missing at the hop queue",
+            balanced: "the queue has at least as many as were sent to it and not deleted; others may have come by retries, and what was purged or expired may be hidden among them",
             missing: "sent to the dead-letter queue and not in it: purged, or expired",
             doubled: "",
         },

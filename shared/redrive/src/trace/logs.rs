@@ -265,8 +265,10 @@ fn batches(read: LogRead, stored_at: DateTime<Utc>, open_until: Option<DateTime<
         }),
         (several, _) => {
             let reason = format!(
-                "which invocation stored it: the ingest logs no ids of events, and {} batches were being handled then",
-                several.len()
+                "which invocation stored it: the ingest logs no ids of events, and {} batches were being handled within \
+                 {} s of then",
+                several.len(),
+                CLOCKS_APART.num_seconds()
             );
             findings.gaps.push(Gap::unrecorded(Place::Logs, reason));
         }

@@ -60,7 +60,7 @@ pub(super) async fn look_up(pipeline: &Pipeline, key: &EventKey) -> StoredAnswer
         }
     };
     if !matches!(ledger, Ledger::Record { .. }) {
-        let reason = "not asked: it reads records by their ids, and no record is known";
+        let reason = "not asked: it reads records by their ids, and the ledger gave none";
         findings.gaps.push(Gap::unrecorded(Place::Api, reason));
     }
     StoredAnswer { findings, ledger }

@@ -13,7 +13,7 @@ use super::page::Page;
 use super::selection::Goal;
 use crate::tui::chart_range::ChartRange;
 use crate::tui::context::{ScreenContext, UpdateContext};
-use crate::tui::plot::{Mark, PANEL_ROWS_MIN, Panel, Series, Window, folded};
+use crate::tui::plot::{Cursor, Mark, PANEL_ROWS_MIN, Panel, Series, Window, folded};
 use crate::tui::remote::{Fetched, Remote};
 use crate::tui::request::{Answer, HistoryAsked, Reply, Request};
 use pipeline::long_history::{HistoryPart, LongHistory};
@@ -326,6 +326,14 @@ impl Charts {
         let moment = self.cursor?;
         let column = self.prepared.as_ref()?.window.column_of(moment)?;
         Some((moment, column))
+    }
+
+    /// The column of the cursor, and the time that its values are of.
+    pub(super) fn read_column(&self, now: DateTime<Utc>) -> Option<Cursor> {
+        let (at, _) = self.cursor()?;
+        let Prepared { key, window, .. } = self.prepared.as_ref()?;
+        let period = Duration::seconds(key.range.period_secs(window.columns).into());
+        Some(Cursor::of(at, window.column(), period, now))
     }
 
     pub(super) const fn remove_cursor(&mut self) -> bool {

@@ -50,7 +50,7 @@ pub(super) fn draw(
     }
     draw_time_axis(
         (prepared.window, &charts.marks()),
-        cursor.map(|(moment, _)| moment),
+        charts.read_column(context.now),
         theme,
         places.axis,
         buffer,

@@ -232,10 +232,15 @@ impl Redrives {
                     message_count(past.counts.left())
                 )
             }
-            Some(Ending::Finished) if past.counts.left() > 0 => format!(
-                ": {} left that a resume tries again",
-                message_count(past.counts.left())
-            ),
+            Some(Ending::Finished) if past.counts.left() > 0 => {
+                let undeleted = past.counts.sent_not_deleted;
+                let more = match undeleted {
+                    0 => String::new(),
+                    undeleted => format!(", {} not seen deleted", count(undeleted as u64)),
+                };
+                let left = message_count(past.counts.left() - undeleted);
+                format!(": {left} left that a resume tries again{more}")
+            }
             Some(Ending::Finished) if past.not_proved() > 0 => format!(
                 ": {} not proved, which a resume looks up again",
                 message_count(past.not_proved())

@@ -491,7 +491,7 @@ fn messages_that_were_sent_and_not_seen_deleted_are_not_said_to_be_left() {
         ..undeleted
     });
     assert!(
-        shown.contains("21 messages left that a resume tries again"),
+        shown.contains("1 message left that a resume tries again, 20 not seen deleted"),
         "{shown}"
     );
 }
