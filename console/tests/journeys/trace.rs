@@ -32,7 +32,8 @@ fn walk(configuration: &str, event: &Path) {
     assert!(published.unwrap().status.success());
 
     let mut session = Session::start(Path::new(PROGRAM), &arguments, &[], (160, 45));
-    session.wait_for("Attention", LIMIT);
+    // The ingest may be slow.
+    session.wait_for("stored 1", LIMIT);
     session.press("5");
     session.wait_for("record_id", LIMIT);
     session.press("T");
