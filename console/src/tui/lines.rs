@@ -77,6 +77,25 @@ pub(crate) fn failed_at(fault: &Fault, at: Option<DateTime<Utc>>) -> String {
     }
 }
 
+/// Why something failed, what to do, and the key that tries again, in lines of this width.
+pub(crate) fn fault_lines(
+    (fault, at): (&Fault, Option<DateTime<Utc>>),
+    (key, what): (&str, &str),
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let tone = match fault.is_not_configured {
+        true => Tone::Muted,
+        false => Tone::Bad,
+    };
+    let mut lines = hanging(tone, &failed_at(fault, at), theme, width);
+    if let Some(hint) = &fault.hint {
+        lines.extend(hanging(Tone::Muted, &visible(hint), theme, width));
+    }
+    lines.push(key_line(theme, key, what));
+    lines
+}
+
 /// What failed and when, what to do, and the key that tries again.
 pub(crate) fn explained(
     (fault, at): (&Fault, Option<DateTime<Utc>>),

@@ -11,10 +11,9 @@ use super::answer::{Shown, status_tone};
 use super::past::Sent;
 use super::state::{Api, Calling, Series};
 use crate::tui::document::size;
-use crate::tui::fault::Fault;
 use crate::tui::format::{UNKNOWN, age_secs, clock, counted, fit, latency, span_secs, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{failed_at, hanging, key_line, titled, wrapped};
+use crate::tui::lines::{fault_lines, hanging, titled, wrapped};
 use crate::tui::theme::{Theme, Tone, sign};
 
 /// Columns of what was sent, in a title.
@@ -138,25 +137,6 @@ fn head(api: &Api, theme: Theme, width: usize) -> Vec<Line<'static>> {
             lines.extend(fault_lines(failed, ("s", "sends it again"), theme, width));
         }
     }
-    lines
-}
-
-/// What failed and when, what to do, and the key that tries again.
-pub(super) fn fault_lines(
-    (fault, at): (&Fault, Option<DateTime<Utc>>),
-    (key, what): (&str, &str),
-    theme: Theme,
-    width: usize,
-) -> Vec<Line<'static>> {
-    let tone = match fault.is_not_configured {
-        true => Tone::Muted,
-        false => Tone::Bad,
-    };
-    let mut lines = hanging(tone, &failed_at(fault, at), theme, width);
-    if let Some(hint) = &fault.hint {
-        lines.extend(hanging(Tone::Muted, &visible(hint), theme, width));
-    }
-    lines.push(key_line(theme, key, what));
     lines
 }
 

@@ -19,7 +19,7 @@ use crate::tui::context::ScreenContext;
 use crate::tui::dialog::{COLUMNS, Dialog};
 use crate::tui::format::{age_secs, clock, counted, span_secs, visible};
 use crate::tui::layout::{area_rows, take_rows};
-use crate::tui::lines::{draw_divider, hanging, left, titled, whole_words, wrapped};
+use crate::tui::lines::{draw_divider, fault_lines, hanging, left, titled, whole_words, wrapped};
 use crate::tui::list::ListState;
 use crate::tui::theme::{Theme, Tone, toned};
 
@@ -75,7 +75,7 @@ impl Api {
         if let Some(fault) = self.deployed.error() {
             let failed = (fault, self.deployed.failed_at());
             let retry = ("^r", "reads the document again");
-            lines.extend(answer_view::fault_lines(failed, retry, theme, width));
+            lines.extend(fault_lines(failed, retry, theme, width));
         }
         let left_out = self.document().left_out;
         if left_out > 0 {

@@ -11,7 +11,7 @@ use super::state::{Parts, Question, Queue};
 use crate::tui::context::ScreenContext;
 use crate::tui::format::{age_secs, clock, counted, span_secs, visible};
 use crate::tui::layout::area_rows;
-use crate::tui::lines::{draw_divider, explained, hanging, key_line, message_count, titled};
+use crate::tui::lines::{draw_divider, fault_lines, hanging, key_line, message_count, titled};
 use crate::tui::theme::{Theme, Tone};
 
 impl Queue {
@@ -126,11 +126,11 @@ impl Queue {
         }
         if let Some(fault) = self.peek.error() {
             let failed = (fault, self.peek.failed_at());
-            lines.extend(explained(failed, ("p", "asks again"), theme));
+            lines.extend(fault_lines(failed, ("p", "asks again"), theme, width));
         }
         if let Some(fault) = self.price.error() {
             let failed = (fault, self.price.failed_at());
-            lines.extend(explained(failed, ("^r", "reads it again"), theme));
+            lines.extend(fault_lines(failed, ("^r", "reads it again"), theme, width));
         }
         lines
     }
